@@ -1,0 +1,82 @@
+"""tinygrad_edu: reverse-mode automatic differentiation that people can read, see, check and trust."""
+
+from .errors import (
+    DataError,
+    DtypeError,
+    GradientError,
+    MissingExtraError,
+    ShapeError,
+    TinygradEduError,
+    missing_extra,
+)
+from .functions import (
+    broadcast_to,
+    clip,
+    concatenate,
+    linear,
+    log_softmax,
+    logsumexp,
+    matmul,
+    max,
+    mean,
+    min,
+    reshape,
+    softmax,
+    stack,
+    sum,
+    transpose,
+    where,
+)
+from .graph import is_grad_enabled, no_grad
+from .op import Op
+from .ops import TABLE
+from .ops.cost import quadratic_cost
+from .ops.elementwise import absolute, exp, log, maximum, minimum, relu, sigmoid, sign, sqrt, tanh
+from .tensor import Tensor
+from .transforms import grad, value_and_grad
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "TABLE",
+    "DataError",
+    "DtypeError",
+    "GradientError",
+    "MissingExtraError",
+    "Op",
+    "ShapeError",
+    "Tensor",
+    "TinygradEduError",
+    "absolute",
+    "broadcast_to",
+    "clip",
+    "concatenate",
+    "exp",
+    "grad",
+    "is_grad_enabled",
+    "linear",
+    "log",
+    "log_softmax",
+    "logsumexp",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "missing_extra",
+    "no_grad",
+    "quadratic_cost",
+    "relu",
+    "reshape",
+    "sigmoid",
+    "sign",
+    "softmax",
+    "sqrt",
+    "stack",
+    "sum",
+    "tanh",
+    "transpose",
+    "value_and_grad",
+    "where",
+]

@@ -1,0 +1,69 @@
+"""The errors of both packages: each also derives from the built-in that people would catch.
+
+Every message says what was given, what was needed and what to write instead.
+"""
+
+__all__ = [
+    "DataError",
+    "DtypeError",
+    "GradientError",
+    "MissingExtraError",
+    "ShapeError",
+    "TinygradEduError",
+    "missing_extra",
+    "shape_error",
+]
+
+
+class TinygradEduError(Exception):
+    """Base class of every error that the project raises on purpose."""
+
+
+class ShapeError(TinygradEduError, ValueError):
+    """Arrays whose shapes do not fit together, or values that do not form an array."""
+
+
+class DtypeError(TinygradEduError, TypeError):
+    """Values of a kind that the operation cannot work with: objects, text, integers with a gradient."""
+
+
+class GradientError(TinygradEduError, RuntimeError):
+    """A derivative that was asked for does not exist, or cannot be computed any more."""
+
+
+class DataError(TinygradEduError, ValueError):
+    """A data set or a file that is not what it says it is."""
+
+
+class MissingExtraError(TinygradEduError, ImportError):
+    """An optional package is not installed; the message names the extra that brings it."""
+
+
+def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
+    """The error for an optional package that is not there: raise missing_extra("matplotlib", "plot", "plots")."""
+    return MissingExtraError(
+        f"{purpose} needs the package {package!r}, which is not installed.  "
+        f"Install it with: pip install 'tinygrad_edu[{extra}]'"
+    )
+
+
+def shape_error(op: str, operands: list[tuple[str, tuple[int, ...]]]) -> ShapeError | None:
+    """The error for operands (name, shape) that do not fit the op; None if their shapes are not at fault."""
+    given = [f"{name} {shape}" for name, shape in operands]
+    shapes = [shape for _, shape in operands]
+    if op == "matmul":
+        (x, a), (y, b) = operands
+        if a[-1] != b[-2]:
+            hint = f"  Did you mean {x} @ {y}.T ?" if a[-1] == b[-1] and len(b) == 2 else ""
+            hint = hint or (f"  Did you mean {x}.T @ {y} ?" if a[-2] == b[-2] and len(a) == 2 else "")
+            return ShapeError(f"matmul needs equal inner sizes: {' @ '.join(given)}: {a[-1]} != {b[-2]}.{hint}")
+        shapes = [a[:-2], b[:-2]]
+    if op == "concatenate":
+        return ShapeError(f"concatenate needs equal shapes but for the joined axis: got {', '.join(given)}")
+    for sizes in zip(*(shape[::-1] for shape in shapes), strict=False):
+        if len(set(sizes) - {1}) > 1:
+            return ShapeError(
+                f"{op}: {' and '.join(given)} do not broadcast together: seen from the right, "
+                f"two sizes must be equal, or one of them 1, and {' != '.join(map(str, sizes))}"
+            )
+    return None

@@ -1,0 +1,70 @@
+"""What is recorded, and the one walk over it.
+
+The graph has no nodes of its own: a Tensor that an op made holds that op and its inputs, and points to
+nothing that came after it.  So there are no cycles, and a graph is freed the moment its last Tensor is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from contextvars import ContextVar
+from typing import Any
+
+from .op import Traced
+
+__all__ = ["is_grad_enabled", "no_grad", "toposort"]
+
+_recording: ContextVar[bool] = ContextVar("tinygrad_edu.recording", default=True)
+
+is_grad_enabled: Callable[[], bool] = _recording.get
+"""Are operations being recorded?  Every thread and every asyncio task has its own answer."""
+
+
+class no_grad(ContextDecorator):
+    """Inside `with no_grad():` nothing is recorded, and parameters can be changed: w -= eta * w.grad.
+
+    >>> from tinygrad_edu import Tensor, no_grad
+    >>> w = Tensor(3.0, requires_grad=True)
+    >>> with no_grad():
+    ...     print((w * w).requires_grad)
+    False
+    """
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []
+
+    def _recreate_cm(self) -> no_grad:
+        return no_grad()  # as a decorator: one of its own for every call
+
+    def __enter__(self) -> no_grad:
+        self._before.append(_recording.get())
+        _recording.set(False)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _recording.set(self._before.pop())
+
+
+def toposort(root: Traced) -> list[Any]:
+    """All Tensors made by ops that lead to `root`, each after everything that was made from it.
+
+    Depth first, without recursion: a chain of a million nodes is no deeper for Python than one of ten.
+    """
+    if root.op is None:
+        return []
+    seen = {root}
+    order: list[Any] = []
+    path = [(root, iter(root.inputs))]
+    while path:
+        t, inputs = path[-1]
+        for x in inputs:
+            if isinstance(x, Traced) and x.op is not None and x not in seen:
+                seen.add(x)
+                path.append((x, iter(x.inputs)))
+                break
+        else:
+            order.append(t)
+            path.pop()
+    order.reverse()
+    return order

@@ -1,0 +1,47 @@
+"""Linear ops that only move entries about: each one's rule is another one, its adjoint."""
+
+from typing import Any
+
+import numpy as np
+
+from ..op import EachInput, Op
+
+
+def _is_basic(key: Any) -> bool:
+    """Is it made of integers, slices, None and ... alone, so that no entry is picked twice?"""
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(k is None or k is Ellipsis or type(k) is int or isinstance(k, slice) for k in parts)
+
+
+def _put(g: Any, *, key: Any, shape: tuple[int, ...]) -> Any:
+    """Zeros of the given shape, to which g is added at [key]; an entry picked twice receives both."""
+    z = np.zeros(shape, g.dtype)
+    if _is_basic(key):
+        z[key] = g
+    else:
+        np.add.at(z, key, g)
+    return z
+
+
+def _part(i: int, g: Any, z: Any, *xs: Any, axis: int) -> Any:
+    """The piece of g that came from input i."""
+    start = 0
+    for x in xs[:i]:
+        start += x.shape[axis]
+    return take(g, key=(slice(None),) * axis + (slice(start, start + xs[i].shape[axis]),))
+
+
+# fmt: off
+#               name            z = f(x)                                            g . dz/dx
+reshape      = Op("reshape",      lambda x, *, shape: np.reshape(x, shape),           (lambda g, z, x, *, shape: reshape(g, shape=x.shape),),           "the same entries, another shape", view=True)
+transpose    = Op("transpose",    lambda x, *, axes: np.transpose(x, axes),           (lambda g, z, x, *, axes: transpose(g, axes=_inverse(axes)),),    "axes in another order", view=True)
+broadcast_to = Op("broadcast_to", lambda x, *, shape: np.broadcast_to(x, shape),      (lambda g, z, x, *, shape: g,),                                   "x repeated to a larger shape", view=True)
+take         = Op("take",         lambda x, *, key: x[key],                           (lambda g, z, x, *, key: put(g, key=key, shape=x.shape),),        "x[key]", view=True)
+put          = Op("put",          _put,                                               (lambda g, z, x, *, key, shape: take(g, key=key),),               "zeros, x added at [key]")
+concatenate  = Op("concatenate",  lambda *xs, axis: np.concatenate(xs, axis),         EachInput(_part),                                                 "inputs joined along an axis")
+# fmt: on
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The permutation that undoes `axes`."""
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))

@@ -1,0 +1,82 @@
+"""What may be inside a Tensor: numbers, and the law of their dtypes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import DtypeError, ShapeError
+from .op import Traced
+
+Array = npt.NDArray[Any]
+
+
+def as_array(data: Any, dtype: npt.DTypeLike | None = None, copy: bool = True) -> Array:
+    """`data` as an array of bool, integer or real numbers in the machine's byte order."""
+    if isinstance(data, Traced):
+        data = data._data
+    elif isinstance(data, (list, tuple)) and _holds_tensor(data):
+        raise DtypeError("a list that holds Tensors would lose their graphs: join them with stack([t1, t2])")
+    try:
+        array = np.array(data, dtype=dtype) if copy else np.asarray(data, dtype=dtype)
+    except (ValueError, TypeError) as error:
+        if isinstance(data, (list, tuple)):
+            raise ShapeError(f"a list must be rectangular and hold numbers only: {error}") from None
+        raise DtypeError(f"a Tensor holds numbers, not {type(data).__name__}: {error}") from None
+    if array.dtype.kind not in "fiub":
+        kind = f"{type(data).__name__}: {data!r:.60}" if array.dtype == object else f"values of dtype {array.dtype}"
+        raise DtypeError(f"a Tensor holds bool, integer or real numbers, not {kind}")
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _holds_tensor(data: list[Any] | tuple[Any, ...]) -> bool:
+    return any(isinstance(x, Traced) or (isinstance(x, (list, tuple)) and _holds_tensor(x)) for x in data)
+
+
+def cast(array: Array, dtype: np.dtype[Any], what: str) -> Array:
+    """To another precision; not from real numbers to integers, which would lose the fractions."""
+    if array.dtype == dtype:
+        return array
+    if not np.can_cast(array.dtype, dtype, "same_kind"):
+        raise DtypeError(f"{what} must be {dtype}: got {array.dtype}, which does not fit into it")
+    return array.astype(dtype)
+
+
+def weakened(arrays: list[Any]) -> list[Any]:
+    """The dtype law: a single number beside an array, or an integer beside a real number, widens nothing.
+
+    They become Python numbers, which NumPy lets adapt to what stands beside them.
+    """
+    if any(type(a) is np.ndarray for a in arrays):
+        return [a.item() if isinstance(a, np.generic) else a for a in arrays]
+    if any(isinstance(a, np.floating) for a in arrays):
+        return [a.item() if isinstance(a, (np.integer, np.bool)) else a for a in arrays]
+    return arrays
+
+
+def frozen_key(key: Any) -> Any:
+    """An index that nobody can change later: lists, arrays and Tensors in it become arrays of its own."""
+    if isinstance(key, tuple):
+        return tuple(frozen_key(k) for k in key)
+    if isinstance(key, Traced):
+        key = key._data
+    if isinstance(key, (list, np.ndarray, np.generic)):
+        array = np.array(key, dtype=np.intp if isinstance(key, list) and not key else None)  # t[[]] picks nothing
+        if array.dtype.kind not in "iub":
+            raise IndexError(f"an index is made of integers or booleans, not {array.dtype}")
+        return array if array.ndim or array.dtype.kind == "b" else int(array)
+    return key
+
+
+def summary(data: Any) -> str:
+    """A number in full, a small array in full, a large one as its first entries, shape and range."""
+    if data.ndim == 0:
+        return f"{data.item():.6g}" if data.dtype.kind == "f" else str(data.item())
+    if data.size <= 12:
+        text = np.array2string(data, precision=4, separator=", ").replace("\n", "")
+        return " ".join(text.split()) + f", shape={data.shape}"
+    first = ", ".join(f"{v:.4g}" for v in data.flat[:3].tolist())
+    span = f"min {data.min():.4g}, mean {data.mean():.4g}, max {data.max():.4g}"
+    return f"[{first}, …], shape={data.shape}, {data.dtype}, {span}"
