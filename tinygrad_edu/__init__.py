@@ -7,6 +7,7 @@ from .errors import (
     MissingExtraError,
     ShapeError,
     TinygradEduError,
+    TrainingError,
     missing_extra,
 )
 from .functions import (
@@ -47,6 +48,7 @@ __all__ = [
     "ShapeError",
     "Tensor",
     "TinygradEduError",
+    "TrainingError",
     "absolute",
     "broadcast_to",
     "clip",

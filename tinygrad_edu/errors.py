@@ -10,6 +10,7 @@ __all__ = [
     "MissingExtraError",
     "ShapeError",
     "TinygradEduError",
+    "TrainingError",
     "missing_extra",
     "shape_error",
 ]
@@ -33,6 +34,10 @@ class GradientError(TinygradEduError, RuntimeError):
 
 class DataError(TinygradEduError, ValueError):
     """A data set or a file that is not what it says it is."""
+
+
+class TrainingError(TinygradEduError, ArithmeticError):
+    """Training cannot go on: the cost is not a finite number any more."""
 
 
 class MissingExtraError(TinygradEduError, ImportError):

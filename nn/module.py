@@ -1,0 +1,130 @@
+"""Module: something with parameters that turns one Tensor into another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinygrad_edu import DataError, Tensor
+
+__all__ = ["Module"]
+
+
+class Module:
+    """Base class of layers and networks: parameters are the Tensors it holds that require a gradient.
+
+    A subclass stores Tensors, Modules, and lists or dicts of them, as attributes, and defines `forward`.
+    """
+
+    training: bool = True
+
+    def forward(self, *inputs: Any) -> Any:
+        """What the module computes; a subclass defines it."""
+        raise TypeError(f"{type(self).__name__} does not say what it computes: define forward(self, x)")
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.forward(*inputs)
+
+    # ---- what it holds -------------------------------------------------------------------------------
+
+    def children(self) -> Iterator[tuple[str, Any]]:
+        """The Tensors and Modules that it holds itself, with their names."""
+        for name, value in vars(self).items():
+            yield from _tensors_and_modules(name, value)
+
+    def modules(self) -> Iterator[Module]:
+        """Itself and every module inside, each once."""
+        seen: set[int] = set()
+        waiting = [self]
+        while waiting:
+            module = waiting.pop()
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield module
+                waiting += reversed([child for _, child in module.children() if isinstance(child, Module)])
+
+    def named_tensors(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+        """Every Tensor inside by its path, as "0.weight"; a shared one under each of its names."""
+        for name, child in self.children():
+            if isinstance(child, Module):
+                yield from child.named_tensors(f"{prefix}{name}.")
+            else:
+                yield prefix + name, child
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """The Tensors to be learned, each once, even where it is shared (tied)."""
+        seen: set[int] = set()
+        for name, t in self.named_tensors():
+            if t.requires_grad and id(t) not in seen:
+                seen.add(id(t))
+                yield name, t
+
+    def parameters(self) -> list[Tensor]:
+        """The Tensors to be learned, each once."""
+        return [t for _, t in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Forget every parameter's gradient."""
+        for p in self.parameters():
+            p.grad = None
+
+    # ---- training or not -----------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Module:
+        """Behave as in training (True) or as in use (False); dropout, for one, differs."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Behave as in use."""
+        return self.train(False)
+
+    # ---- its values ----------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, npt.NDArray[Any]]:
+        """A copy of every value by name, with PyTorch's names and shapes."""
+        return {name: t.numpy() for name, t in self.named_tensors()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over values by name: all of them, or, if one does not fit, none (DataError)."""
+        mine = dict(self.named_tensors())
+        missing, unknown = mine.keys() - state.keys(), state.keys() - mine.keys()
+        if missing or unknown:
+            raise DataError(
+                f"the state does not fit {type(self).__name__}: missing {sorted(missing)}, unknown {sorted(unknown)}"
+            )
+        fitting = {}
+        for name, t in mine.items():
+            value = np.asarray(state[name].data if isinstance(state[name], Tensor) else state[name])
+            if value.shape != t.shape:
+                raise DataError(f"{name!r} has shape {t.shape} here, and {value.shape} in the state")
+            if not np.can_cast(value.dtype, t.dtype, "same_kind"):
+                raise DataError(f"{name!r} has dtype {t.dtype} here, and {value.dtype} in the state")
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                raise DataError(f"{name!r} holds NaN or infinity in the state")
+            fitting[name] = value
+        for name, t in mine.items():
+            t.assign(fitting[name])
+
+    def config(self) -> dict[str, Any]:
+        """What its constructor needs to make another one of the same shape; a file of a model says this."""
+        raise TypeError(f"{type(self).__name__} does not say how it was made: define config(self) to save it")
+
+    def __repr__(self) -> str:
+        inside = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in self.children()]
+        return f"{type(self).__name__}(\n" + "\n".join(inside) + "\n)"
+
+
+def _tensors_and_modules(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, (Tensor, Module)):
+        yield name, value
+    elif isinstance(value, (list, tuple)):
+        for i, entry in enumerate(value):
+            yield from _tensors_and_modules(f"{name}.{i}", entry)
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _tensors_and_modules(f"{name}.{key}", entry)

@@ -1,0 +1,60 @@
+"""Optimizers: how the parameters follow the gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tinygrad_edu import GradientError, Tensor
+
+__all__ = ["SGD"]
+
+
+class SGD:
+    """Stochastic gradient descent.
+
+    g <- dC/dp + weight_decay p
+    v <- momentum v + g
+    p <- p - lr v
+
+    The lecture's update is momentum = weight_decay = 0: w <- w - eta dC/dw, with eta = lr.
+    A parameter without a gradient stays as it is.  lr may be changed between steps.
+    """
+
+    def __init__(
+        self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.0, weight_decay: float = 0.0
+    ) -> None:
+        self.parameters = list({id(p): p for p in parameters}.values())  # a tied one once
+        if not self.parameters:
+            raise ValueError("SGD got no parameters: give it net.parameters()")
+        for p in self.parameters:
+            if not (isinstance(p, Tensor) and p.requires_grad and p.op is None):
+                raise GradientError(f"SGD can only learn leaves that require a gradient, not {p!r:.80}")
+        for name, value in (("lr", lr), ("momentum", momentum), ("weight_decay", weight_decay)):
+            if not value >= 0:
+                raise ValueError(f"{name} must not be negative: got {value}")
+        self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
+        self.velocity: list[Any] = [None] * len(self.parameters)
+
+    def zero_grad(self) -> None:
+        """Forget every parameter's gradient, so that the next backward() starts afresh."""
+        for p in self.parameters:
+            p.grad = None
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient; all of them, or, if something fails, none."""
+        lr, momentum, weight_decay = float(self.lr), float(self.momentum), float(self.weight_decay)
+        moved = []
+        for i, p in enumerate(self.parameters):
+            if p.grad is None:
+                continue
+            v = p.grad.data
+            if weight_decay:
+                v = v + weight_decay * p.data
+            if momentum:
+                v = v if self.velocity[i] is None else momentum * self.velocity[i] + v
+            moved.append((i, p, v, p.data - lr * v))
+        for i, p, v, new in moved:
+            if momentum:
+                self.velocity[i] = v
+            p.assign(new, copy=False)

@@ -1,0 +1,190 @@
+"""fit: the training loop."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from tinygrad_edu import DataError, Tensor, TrainingError
+
+from .data import Dataset, Examples, batches
+from .init import Seed, as_generator
+from .metrics import outputs, predict
+from .module import Module
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Epoch", "History", "Optimizer", "fit", "train_step"]
+
+
+class Optimizer(Protocol):
+    """What fit needs of an optimizer."""
+
+    def zero_grad(self) -> None: ...  # noqa: D102
+    def step(self) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the training data brought.  Epoch 0 is the network before any update."""
+
+    number: int
+    cost: float  # mean over the epoch's mini-batches, each before its update; epoch 0: over all the training data
+    right: int | None  # test examples classified rightly, after the epoch; None without test data
+    tested: int
+    seconds: float  # of training, without the test
+    examples: int  # seen in this epoch
+
+    @property
+    def accuracy(self) -> float | None:
+        """Fraction of the test examples classified rightly."""
+        return None if self.right is None else self.right / self.tested
+
+
+@dataclass
+class History:
+    """What happened in training, epoch by epoch."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    interrupted: bool = False  # stopped by Ctrl-C
+
+    @property
+    def costs(self) -> list[float]:
+        """The cost of every epoch, epoch 0 first."""
+        return [epoch.cost for epoch in self.epochs]
+
+    @property
+    def accuracies(self) -> list[float]:
+        """The test accuracy after every epoch, epoch 0 first; empty without test data."""
+        return [epoch.accuracy for epoch in self.epochs if epoch.accuracy is not None]
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The cost and accuracy curves; needs matplotlib."""
+        from .plot import curves
+
+        return curves(self, ax)
+
+
+def train_step(net: Module, cost: Module, optimizer: Optimizer, x: Any, y: Any) -> float:
+    """One mini-batch: feed forward, propagate the error back, update; the cost before the update.
+
+    x (S, n_in), y (S, n_out): arrays that nobody writes to any more.
+    """
+    c = cost(net(Tensor(x, copy=False)), Tensor(y, copy=False))
+    value = float(c.item())
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"the cost is {value}: the parameters are too large or not finite.  Try a smaller learning rate; "
+            f"the parameters are those before this step"
+        )
+    optimizer.zero_grad()
+    c.backward()
+    optimizer.step()
+    return value
+
+
+def fit(
+    net: Module,
+    cost: Module,
+    optimizer: Optimizer,
+    data: Dataset | Examples,
+    epochs: int,
+    batch_size: int = 10,
+    *,
+    test: Examples | None = None,
+    rng: Seed = None,
+    progress: bool | Callable[[str], None] = True,
+) -> History:
+    """Train by stochastic gradient descent on shuffled mini-batches; the last, partial one is used too.
+
+    data      examples, or a Dataset: then its training part, tested on its test part
+    test      examples to count right answers on, before the first and after every epoch
+    rng       a seed or a generator for the order of the examples: the same one, the same run
+    progress  True: a line per epoch (and a bar on a terminal); False: silence; or where to send the lines
+
+    Ctrl-C ends the training: the network keeps what it has learned, and the History says so.
+    A cost that is not finite raises TrainingError, before the update that would spoil the parameters.
+    """
+    if isinstance(data, Dataset):
+        data, test = data.train, test if test is not None else data.test
+    if epochs < 0:
+        raise ValueError(f"epochs must not be negative: got {epochs}")
+    if len(data) == 0:
+        raise DataError("there are no training examples")
+    rng = as_generator(rng)
+    say = _speaker(progress)
+    history = History()
+    start = time.perf_counter()
+    _first_look(net, cost, data, test, history)
+    say(_line(history.epochs[0], epochs, "before training"))
+    net.train()
+    for number in range(1, epochs + 1):
+        begun = time.perf_counter()
+        total, seen = 0.0, 0
+        try:
+            for x, y in _bar(batches(data, batch_size, rng), data, batch_size, number, epochs, progress):
+                total += train_step(net, cost, optimizer, x, y) * len(x)
+                seen += len(x)
+        except KeyboardInterrupt:
+            history.interrupted = True
+            say(f"interrupted in epoch {number} after {seen} of {len(data)} examples: the network keeps what it learned")
+            return history
+        except TrainingError as error:
+            raise TrainingError(f"epoch {number}, example {seen} of {len(data)}: {error}") from None
+        seconds = time.perf_counter() - begun
+        right, tested = _tested(net, test)
+        history.epochs.append(Epoch(number, total / seen, right, tested, seconds, seen))
+        left = (time.perf_counter() - start) / number * (epochs - number)
+        rate = f"{seen / seconds:,.0f} examples/s"
+        say(_line(history.epochs[-1], epochs, f"{seconds:.1f} s  {rate}  left {left:.0f} s"))
+    return history
+
+
+def _first_look(net: Module, cost: Module, data: Examples, test: Examples | None, history: History) -> None:
+    """Epoch 0: the network as it is."""
+    value = float(cost(Tensor(outputs(net, data.x)), Tensor(data.y, copy=False)).item())
+    if not math.isfinite(value):
+        raise TrainingError(f"the cost before training is {value}: look for NaN in the parameters")
+    right, tested = _tested(net, test)
+    history.epochs.append(Epoch(0, value, right, tested, 0.0, 0))
+
+
+def _tested(net: Module, test: Examples | None) -> tuple[int | None, int]:
+    if test is None or len(test) == 0:
+        return None, 0
+    return int(np.sum(predict(net, test.x) == test.labels)), len(test)
+
+
+def _line(epoch: Epoch, epochs: int, rest: str) -> str:
+    """epoch  1/30  cost 0.0712  test  9129/10000 (91.3 %)   0.4 s  …"""
+    parts = [f"epoch {epoch.number:{len(str(epochs))}d}/{epochs}  cost {epoch.cost:.4f}"]
+    if epoch.accuracy is not None:
+        parts.append(f"test {epoch.right:{len(str(epoch.tested))}d}/{epoch.tested} ({100 * epoch.accuracy:.1f} %)")
+    return "  ".join([*parts, " " + rest])
+
+
+def _speaker(progress: bool | Callable[[str], None]) -> Callable[[str], None]:
+    if callable(progress):
+        return progress
+    return (lambda line: print(line, flush=True)) if progress else (lambda line: None)
+
+
+def _bar(
+    mini_batches: Iterable[Any], data: Examples, size: int, number: int, epochs: int, progress: Any
+) -> Iterable[Any]:
+    """A progress bar on a terminal, where tqdm is installed; the line per epoch comes either way."""
+    if progress is not True or not sys.stderr.isatty():
+        return mini_batches
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return mini_batches
+    count = -(-len(data) // size)
+    return tqdm(mini_batches, f"epoch {number}/{epochs}", count, leave=False, unit=" batches")
