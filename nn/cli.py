@@ -210,7 +210,7 @@ def _add_train(commands: Any) -> None:
         description=train.__doc__,
         epilog="examples:\n"
         "  tinygrad-edu train\n"
-        "  tinygrad-edu train --data mnist --data-dir ~/mnist --sizes 784,30,10 --eta 3 --batch 10 --epochs 30 --seed 1\n"
+        "  tinygrad-edu train --data mnist --data-dir ~/mnist --sizes 784,30,10 --eta 3 --batch 10 --epochs 30\n"
         "  tinygrad-edu train --cost cross-entropy --activation tanh --init scaled_normal --eta 0.1",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

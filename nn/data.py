@@ -96,9 +96,7 @@ class Dataset:
 def check_matrix(values: Any, name: str) -> None:
     """One row of finite floats per example; DataError names the first entry that is not."""
     if not isinstance(values, np.ndarray) or values.ndim != 2 or values.shape[1] == 0:
-        raise DataError(
-            f"Examples: {name} is an array of shape (N, n), one row each, not {described(values)}."
-        )
+        raise DataError(f"Examples: {name} is an array of shape (N, n), one row each, not {described(values)}.")
     if values.dtype.kind != "f":
         raise DataError(f"Examples: {name} has dtype {values.dtype}.  Write {name}.astype(np.float32).")
     extremes = (
@@ -117,9 +115,7 @@ def check_labels(labels: Any, classes: int, where: str) -> None:
         raise DataError(f"{where}: labels is an array of shape (N,) of {valid}, not {described(labels)}.")
     if labels.dtype.kind not in "iu":
         first = f"labels[0] = {labels[0]!r} of " if labels.size else ""
-        raise DataError(
-            f"{where}: labels are {valid}, not {first}{labels.dtype}.  Write labels.astype(np.int64)."
-        )
+        raise DataError(f"{where}: labels are {valid}, not {first}{labels.dtype}.  Write labels.astype(np.int64).")
     bad = (labels < 0) | (labels >= classes)
     if bad.any():
         i = int(bad.argmax())
@@ -146,9 +142,7 @@ def one_hot(labels: ArrayLike, classes: int = 10, dtype: DTypeLike = np.float32)
     return y
 
 
-def batches(
-    examples: Examples, size: int, rng: np.random.Generator | None = None
-) -> Iterator[tuple[Array, Array]]:
+def batches(examples: Examples, size: int, rng: np.random.Generator | None = None) -> Iterator[tuple[Array, Array]]:
     """The mini-batches (x, y) of one epoch: every example once, `size` at a time, the last may be smaller.
 
     Shuffled if a generator is given (the same state of it gives the same order), else as the examples stand.
@@ -158,9 +152,7 @@ def batches(
     if rng is None:
         return ((x[i : i + size], y[i : i + size]) for i in starts)
     if not hasattr(rng, "permutation"):
-        raise DataError(
-            f"batches: rng is a generator or None, not {rng!r}.  Write np.random.default_rng(seed)."
-        )
+        raise DataError(f"batches: rng is a generator or None, not {rng!r}.  Write np.random.default_rng(seed).")
     order = rng.permutation(len(examples))
     return ((x[order[i : i + size]], y[order[i : i + size]]) for i in starts)
 
@@ -203,17 +195,13 @@ MNIST_FILES = (  # name, size and SHA-256 of the uncompressed file
         47_040_016,
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     ),
-    KnownFile(
-        "train-labels-idx1-ubyte", 60_008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
-    ),
+    KnownFile("train-labels-idx1-ubyte", 60_008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
     KnownFile(
         "t10k-images-idx3-ubyte",
         7_840_016,
         "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     ),
-    KnownFile(
-        "t10k-labels-idx1-ubyte", 10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
-    ),
+    KnownFile("t10k-labels-idx1-ubyte", 10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
 )
 
 
@@ -286,12 +274,8 @@ def read_idx(
             n, promised = math.prod(shape), 4 + 4 * len(shape) + math.prod(shape)
             fits = promised == on_disk if stream is file else promised <= DEFLATE * on_disk
             if promised > largest or not fits:
-                limit = (
-                    f"at most {largest:,} are read" if promised > largest else f"it has {on_disk:,} on disk"
-                )
-                raise DataError(
-                    f"{path}: data: the header's sizes {shape} make {promised:,} bytes, but {limit}."
-                )
+                limit = f"at most {largest:,} are read" if promised > largest else f"it has {on_disk:,} on disk"
+                raise DataError(f"{path}: data: the header's sizes {shape} make {promised:,} bytes, but {limit}.")
             values = np.empty(n, np.uint8)
             filled = 0
             while count := stream.readinto(values.data[filled : filled + (1 << 20)]):
@@ -304,28 +288,20 @@ def read_idx(
     return values.reshape(shape)
 
 
-def read_header(
-    stream: io.BufferedIOBase, path: Path, expected_shape: Sequence[int | None] | None
-) -> tuple[int, ...]:
+def read_header(stream: io.BufferedIOBase, path: Path, expected_shape: Sequence[int | None] | None) -> tuple[int, ...]:
     """The sizes in the header, as expected and at least 1."""
     magic = stream.read(4)
     if magic.lstrip()[:1] == b"<":
-        raise DataError(
-            f"{path}: magic: this is a web page, perhaps of a login that stood in the way; not IDX."
-        )
+        raise DataError(f"{path}: magic: this is a web page, perhaps of a login that stood in the way; not IDX.")
     if len(magic) < 4 or magic[:2] != b"\0\0":
-        raise DataError(
-            f"{path}: magic: IDX begins with 00 00 08 and 01 or 03, not {magic.hex(' ') or 'nothing'}."
-        )
+        raise DataError(f"{path}: magic: IDX begins with 00 00 08 and 01 or 03, not {magic.hex(' ') or 'nothing'}.")
     if magic[2] != 0x08:
         raise DataError(f"{path}: magic: type 0x{magic[2]:02X}; only 0x08, unsigned bytes, is read.")
     wanted = list(FIELDS) if expected_shape is None else [len(expected_shape)]
     axes = magic[3]
     if axes not in wanted or axes not in FIELDS:
         needed = " or ".join(map(str, wanted))
-        raise DataError(
-            f"{path}: magic: {axes} axes, needed {needed} (labels have 1, images 3; interchanged?)."
-        )
+        raise DataError(f"{path}: magic: {axes} axes, needed {needed} (labels have 1, images 3; interchanged?).")
     shape = []
     for field, size in zip(FIELDS[axes], expected_shape or (None,) * axes, strict=True):
         four = stream.read(4)

@@ -57,9 +57,7 @@ def cache_folder() -> Path:
     return Path(user_cache_dir("tinygrad_edu"))
 
 
-def locate(
-    home: Path, files: Sequence[KnownFile], mirrors: Sequence[str], *, own: bool, advice: str
-) -> list[Path]:
+def locate(home: Path, files: Sequence[KnownFile], mirrors: Sequence[str], *, own: bool, advice: str) -> list[Path]:
     """The path of each known file in a folder; what is missing is downloaded into it first.
 
     A folder of the user's `own` is trusted: its files may hold other data of the same format, but then
@@ -130,9 +128,7 @@ def contents(file: io.BufferedReader, known: KnownFile) -> bytes:
         raise DataError(f"damaged gzip data ({type(error).__name__}: {error})") from error
     if len(data) != known.size:
         count = f"more than {known.size:,}" if len(data) > known.size else f"{len(data):,}"
-        raise DataError(
-            f"{count} bytes that begin with {data[:16]!r}, needed {known.size:,} bytes of {known.name}"
-        )
+        raise DataError(f"{count} bytes that begin with {data[:16]!r}, needed {known.size:,} bytes of {known.name}")
     digest = hashlib.sha256(data).hexdigest()
     if digest != known.sha256:
         raise DataError(f"wrong bytes: SHA-256 is {digest}, needed {known.sha256} for {known.name}")
@@ -166,9 +162,7 @@ def download(known: KnownFile, mirrors: Sequence[str], *, patience: float = 30.0
             HTTPError,
         ) as error:  # ValueError: DataError, and addresses that do not parse
             answers.append(f"\n  {url}: {error}")
-    raise DataError(
-        f"No mirror gave {known.name}. They answered:{''.join(answers) or ' nothing, the list is empty'}"
-    )
+    raise DataError(f"No mirror gave {known.name}. They answered:{''.join(answers) or ' nothing, the list is empty'}")
 
 
 def fetch(url: str, largest: int, *, patience: float, retries: int) -> bytes:

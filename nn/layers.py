@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -177,7 +178,7 @@ class MLP(Sequential):
                 raise ValueError(f"there is no activation {name!r}: choose one of linear, {', '.join(ACTIVATIONS)}")
         rng = as_generator(rng)
         modules: list[Module] = []
-        for i, (n_in, n_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for i, (n_in, n_out) in enumerate(pairwise(sizes)):
             name = output if i == len(sizes) - 2 else activation
             modules.append(Linear(n_in, n_out, init=init, rng=rng, dtype=dtype))
             if name != "linear":

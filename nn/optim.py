@@ -24,15 +24,16 @@ class SGD:
     def __init__(
         self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.0, weight_decay: float = 0.0
     ) -> None:
-        self.parameters = list({id(p): p for p in parameters}.values())  # a tied one once
-        if not self.parameters:
+        given: list[Any] = list(parameters)
+        if not given:
             raise ValueError("SGD got no parameters: give it net.parameters()")
-        for p in self.parameters:
-            if not (isinstance(p, Tensor) and p.requires_grad and p.op is None):
+        for p in given:
+            if not isinstance(p, Tensor) or not p.requires_grad or p.op is not None:
                 raise GradientError(f"SGD can only learn leaves that require a gradient, not {p!r:.80}")
         for name, value in (("lr", lr), ("momentum", momentum), ("weight_decay", weight_decay)):
             if not value >= 0:
                 raise ValueError(f"{name} must not be negative: got {value}")
+        self.parameters: list[Tensor] = list({id(p): p for p in given}.values())  # a tied one once
         self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
         self.velocity: list[Any] = [None] * len(self.parameters)
 

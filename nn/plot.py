@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
 
     from .train import History
 
-__all__ = ["confusion", "curves", "mistakes", "save"]
+__all__ = ["confusion", "curves", "mistakes"]
 
-_BLUE, _ORANGE, _GREY = "#3366aa", "#cc6633", "#666666"
+BLUE, ORANGE, GREY = "#3366aa", "#cc6633", "#666666"
 
 
 def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
@@ -43,31 +42,25 @@ def figure(size: tuple[float, float]) -> Figure:
     return fig
 
 
-def save(ax: Axes, path: str | os.PathLike[str]) -> None:
-    """Write the figure to which the axes belong."""
-    ax.figure.savefig(path)
-
-
 def curves(history: History, ax: Axes | None = None) -> Axes:
     """The cost of every epoch, and the test accuracy after it."""
     ax = _axes(ax, (7, 4))
     numbers = [epoch.number for epoch in history.epochs]
-    ax.plot(numbers, history.costs, color=_BLUE, marker="o", markersize=3, label="cost C (training)")
+    ax.plot(numbers, history.costs, color=BLUE, marker="o", markersize=3, label="cost C (training)")
     ax.set(xlabel="epoch", ylim=(0, None))
-    ax.set_ylabel("cost C", color=_BLUE)
+    ax.set_ylabel("cost C", color=BLUE)
     ax.grid(axis="y", alpha=0.3)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="x", integer=True)
     title = "training"
     if history.accuracies:
         right = ax.twinx()
         percent = [100 * p for p in history.accuracies]
-        right.plot(numbers, percent, color=_ORANGE, marker="s", markersize=3, label="test accuracy")
-        right.set_ylabel("test accuracy (%)", color=_ORANGE)
+        right.plot(numbers, percent, color=ORANGE, marker="s", markersize=3, label="test accuracy")
+        right.set_ylabel("test accuracy (%)", color=ORANGE)
         right.set_ylim(0, 100)
         title = f"test accuracy {percent[-1]:.1f} % after {numbers[-1]} epochs"
-    for side in ("top",):
-        for axes in ax.figure.axes:
-            axes.spines[side].set_visible(False)
+    for axes in ax.figure.axes:
+        axes.spines["top"].set_visible(False)
     ax.set_title(title)
     return ax
 
@@ -104,5 +97,5 @@ def mistakes(net: Module, examples: Examples, most: int = 24) -> Figure:
         ax.imshow(examples.x[i].reshape(examples.image_shape), cmap="gray_r", vmin=0, vmax=1)
         ax.set_title(f"{examples.labels[i]}, not {predicted[i]}", size=9)
     of_all = f"{len(wrong)} of {len(examples)} wrong"
-    fig.suptitle(of_all if len(shown) == len(wrong) else f"{of_all}; the first {len(shown)}", color=_GREY, size=11)
+    fig.suptitle(of_all if len(shown) == len(wrong) else f"{of_all}; the first {len(shown)}", color=GREY, size=11)
     return fig

@@ -27,8 +27,8 @@ __all__ = ["Epoch", "History", "Optimizer", "fit", "train_step"]
 class Optimizer(Protocol):
     """What fit needs of an optimizer."""
 
-    def zero_grad(self) -> None: ...  # noqa: D102
-    def step(self) -> None: ...  # noqa: D102
+    def zero_grad(self) -> None: ...
+    def step(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,8 @@ def fit(
     A cost that is not finite raises TrainingError, before the update that would spoil the parameters.
     """
     if isinstance(data, Dataset):
-        data, test = data.train, test if test is not None else data.test
+        test = data.test if test is None else test
+        data = data.train
     if epochs < 0:
         raise ValueError(f"epochs must not be negative: got {epochs}")
     if len(data) == 0:
@@ -134,7 +135,9 @@ def fit(
                 seen += len(x)
         except KeyboardInterrupt:
             history.interrupted = True
-            say(f"interrupted in epoch {number} after {seen} of {len(data)} examples: the network keeps what it learned")
+            say(
+                f"interrupted in epoch {number} after {seen} of {len(data)} examples: the network keeps what it learned"
+            )
             return history
         except TrainingError as error:
             raise TrainingError(f"epoch {number}, example {seen} of {len(data)}: {error}") from None

@@ -31,7 +31,7 @@ def backprop(root: Any, seed: Any, keep: Iterable[Any] = (), create_graph: bool 
         if t in kept or (t._notes and "retain_grad" in t._notes):
             kept[t] = g
         z, values = (t, _unchanged(t)) if create_graph else (t._data, t._arrays)
-        for x, rule in zip(t.inputs, t.op.vjps):
+        for x, rule in zip(t.inputs, t.op.vjps, strict=False):
             if isinstance(x, Traced) and x._requires_grad:
                 if rule is None:
                     raise GradientError(f"{t.op.name} has no derivative in {x!r}")

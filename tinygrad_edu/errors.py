@@ -5,6 +5,7 @@ Every message says what was given, what was needed and what to write instead.
 
 __all__ = [
     "DataError",
+    "DrawingError",
     "DtypeError",
     "GradientError",
     "MissingExtraError",
@@ -38,6 +39,10 @@ class DataError(TinygradEduError, ValueError):
 
 class TrainingError(TinygradEduError, ArithmeticError):
     """Training cannot go on: the cost is not a finite number any more."""
+
+
+class DrawingError(TinygradEduError, ValueError):
+    """A picture that cannot be drawn, or not in the format that was asked for."""
 
 
 class MissingExtraError(TinygradEduError, ImportError):

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, final
 
 import numpy as np
 import numpy.typing as npt
 
-from . import functions as f
 from .backprop import backprop
 from .errors import DtypeError, GradientError, ShapeError, shape_error
 from .graph import is_grad_enabled
-from .op import Op, Traced
-from .ops import TABLE, linalg
-from .ops import elementwise as e
-from .ops.shape import take
-from .values import as_array, cast, frozen_key, summary, weakened
+from .op import Op
+from .operators import Operators
+from .values import as_array, cast, summary, weakened
 
 __all__ = ["Tensor"]
 
@@ -25,8 +21,53 @@ _NUMBERS = frozenset((float, int, bool))
 _NO_PARAMS: dict[str, Any] = {}
 
 
+# ---- recording -------------------------------------------------------------------------------------------
+
+_new = object.__new__
+
+
+def record(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = _NO_PARAMS) -> Tensor:
+    """Run an op on the values of its inputs; remember how, if a gradient may be asked for.
+
+    The inputs that are no Tensors: a number stays as it is, an array becomes a constant Tensor.
+    """
+    arrays = []
+    tracked = False
+    for x in inputs:
+        if type(x) is Tensor:
+            arrays.append(x._data)
+            tracked = tracked or x._requires_grad
+        elif type(x) in _NUMBERS:
+            arrays.append(x)
+        else:
+            return record(op, tuple([_operand(op, x) for x in inputs]), params)
+    if op.elementwise and len(arrays) > 1 and not type(arrays[0]) is type(arrays[1]) is type(arrays[-1]):
+        arrays = weakened(arrays)
+    try:
+        z = op.forward(*arrays, **params)
+    except ValueError as error:
+        raise shape_error(op.name, _named_shapes(inputs)) or error from None
+    if type(z) is np.ndarray and z.ndim == 0:
+        z = z[()]
+    t: Tensor = _new(Tensor)
+    t._data = z
+    t._grad = t._notes = None
+    if tracked and op.differentiable and is_grad_enabled():
+        t._requires_grad = True
+        t.op = op
+        t.inputs = inputs
+        t._arrays = tuple(arrays)
+        t.params = params
+    else:
+        t._requires_grad = False
+        t.op = None
+        t.inputs = t._arrays = ()
+        t.params = _NO_PARAMS
+    return t
+
+
 @final
-class Tensor(Traced):
+class Tensor(Operators):
     """An array, or a single number (0-d), that remembers the operations which made it.
 
     Tensor(data, requires_grad=False, dtype=None, name=None, copy=True)
@@ -46,7 +87,17 @@ class Tensor(Traced):
     (10.0, 7.0)
     """
 
-    __slots__ = ("__weakref__", "_arrays", "_data", "_grad", "_notes", "_requires_grad", "inputs", "op", "params")
+    __slots__ = (
+        "__weakref__",
+        "_arrays",
+        "_data",
+        "_grad",
+        "_notes",
+        "_requires_grad",
+        "inputs",
+        "op",
+        "params",
+    )
 
     _data: Any  # an array, or for 0-d a NumPy scalar, whose arithmetic is ten times faster
     _arrays: tuple[Any, ...]  # the values of the inputs at the time
@@ -113,12 +164,6 @@ class Tensor(Traced):
         """A copy of the values as a NumPy array of your own; leaves the graph."""
         return np.array(self._data)
 
-    def item(self) -> Any:
-        """The single value as a Python number; leaves the graph."""
-        if self.size != 1:
-            raise ShapeError(f"only a Tensor with one entry is a number; {self._called()} has shape {self.shape}")
-        return self._data.item()
-
     def tolist(self) -> Any:
         """The values as nested Python lists; leaves the graph."""
         return self._data.tolist()
@@ -126,26 +171,6 @@ class Tensor(Traced):
     def detach(self) -> Tensor:
         """The same values without the graph: a new leaf that needs no gradient."""
         return _wrap(self._data)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """How many entries along each axis; () for a single number."""
-        return self._data.shape
-
-    @property
-    def ndim(self) -> int:
-        """How many axes; 0 for a single number."""
-        return self._data.ndim
-
-    @property
-    def size(self) -> int:
-        """How many entries."""
-        return self._data.size
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The NumPy dtype of the entries."""
-        return self._data.dtype
 
     # ---- the gradient --------------------------------------------------------------------------------
 
@@ -211,11 +236,11 @@ class Tensor(Traced):
                     f"backward() starts from one number, but {self._called()} has shape {self.shape}.  "
                     f"Use a cost, or give a seed: {self._called()}.backward({ones})"
                 )
-            start = self.dtype.type(1)
-            start = start if not self.ndim else np.full(self.shape, start)
+            start = self.dtype.type(1) if not self.ndim else np.ones(self.shape, self.dtype)
         else:
             start = self._conforming(seed, "the seed of backward()")
-        _deliver(backprop(self, _wrap(start) if create_graph else start, create_graph=create_graph), taken=start)
+        start = _wrap(start) if create_graph else start
+        _deliver(backprop(self, start, create_graph=create_graph), start)
 
     def _conforming(self, value: Any, what: str) -> Array:
         """A copy of `value` in the shape and dtype of this Tensor; another shape is an error, never broadcast."""
@@ -251,7 +276,8 @@ class Tensor(Traced):
         self._note("role", role)
 
     def _called(self) -> str:
-        return self.name or "this Tensor"
+        """How messages call it: by its name, by its symbol in the lecture, as w2, or as "this Tensor"."""
+        return self.name or "".join(map(str, self.role or ())) or "this Tensor"
 
     def __repr__(self) -> str:
         parts = [summary(self._data)]
@@ -263,167 +289,23 @@ class Tensor(Traced):
             parts.append(f"name={self.name!r}")
         return f"Tensor({', '.join(parts)})"
 
-    # ---- operators -----------------------------------------------------------------------------------
+    # ---- operators: see operators.py ------------------------------------------------------------------
 
-    def _apply(self, op: Op, inputs: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
-        return record(op, inputs, params)
+    _apply = staticmethod(record)  # type: ignore[assignment]  # without `self`: one call less for every op
 
-    # fmt: off
-    def __add__(self, y: Any) -> Tensor: return record(e.add, (self, y))
-    def __radd__(self, x: Any) -> Tensor: return record(e.add, (x, self))
-    def __sub__(self, y: Any) -> Tensor: return record(e.subtract, (self, y))
-    def __rsub__(self, x: Any) -> Tensor: return record(e.subtract, (x, self))
-    def __mul__(self, y: Any) -> Tensor: return record(e.multiply, (self, y))
-    def __rmul__(self, x: Any) -> Tensor: return record(e.multiply, (x, self))
-    def __truediv__(self, y: Any) -> Tensor: return record(e.divide, (self, y))
-    def __rtruediv__(self, x: Any) -> Tensor: return record(e.divide, (x, self))
-    def __pow__(self, y: Any) -> Tensor: return record(e.power, (self, y))
-    def __rpow__(self, x: Any) -> Tensor: return record(e.power, (x, self))
-    def __matmul__(self, y: Any) -> Tensor: return f.matmul(self, y)
-    def __rmatmul__(self, x: Any) -> Tensor: return f.matmul(x, self)
-    def __neg__(self) -> Tensor: return record(e.negative, (self,))
-    def __pos__(self) -> Tensor: return self
-    def __abs__(self) -> Tensor: return record(e.absolute, (self,))
-    def __lt__(self, y: Any) -> Tensor: return record(e.less, (self, y))
-    def __le__(self, y: Any) -> Tensor: return record(e.less_equal, (self, y))
-    def __gt__(self, y: Any) -> Tensor: return record(e.greater, (self, y))
-    def __ge__(self, y: Any) -> Tensor: return record(e.greater_equal, (self, y))
-    def __and__(self, y: Any) -> Tensor: return record(e.logical_and, (self, y))
-    def __rand__(self, x: Any) -> Tensor: return record(e.logical_and, (x, self))
-    def __or__(self, y: Any) -> Tensor: return record(e.logical_or, (self, y))
-    def __ror__(self, x: Any) -> Tensor: return record(e.logical_or, (x, self))
-    def __invert__(self) -> Tensor: return record(e.logical_not, (self,))
-    # fmt: on
+    __hash__ = object.__hash__  # by identity, so that Tensors can be keys; == compares entry by entry
 
-    def __eq__(self, y: object) -> Any:
-        """Entry by entry, as in NumPy.  Are they the same Tensor?  Ask with `is`."""
-        return record(e.equal, (self, y)) if _is_numeric(y) else NotImplemented
-
-    def __ne__(self, y: object) -> Any:
-        return record(e.not_equal, (self, y)) if _is_numeric(y) else NotImplemented
-
-    __hash__ = object.__hash__  # by identity, so that Tensors can be keys
-
-    def _updated(self, name: str, new: Callable[[Tensor, Any], Tensor], y: Any) -> Tensor:
+    def _updated(self, name: str, new: Tensor) -> Tensor:
         """w -= y: inside no_grad() a parameter takes the new values; elsewhere it is w = w - y."""
         if self.op is not None or not self._requires_grad:
-            return new(self, y)
+            return new
         if is_grad_enabled():
             w = self.name or "w"
             raise GradientError(
                 f"{w} {name}= … would replace a Tensor whose gradient is wanted by a computed one.  "
                 f"To update it: with no_grad(): {w} {name}= …   To compute: v = {w} {name} …"
             )
-        return self.assign(new(self, y), copy=False)
-
-    # fmt: off
-    def __iadd__(self, y: Any) -> Tensor: return self._updated("+", Tensor.__add__, y)
-    def __isub__(self, y: Any) -> Tensor: return self._updated("-", Tensor.__sub__, y)
-    def __imul__(self, y: Any) -> Tensor: return self._updated("*", Tensor.__mul__, y)
-    def __itruediv__(self, y: Any) -> Tensor: return self._updated("/", Tensor.__truediv__, y)
-    # fmt: on
-
-    # ---- entries -------------------------------------------------------------------------------------
-
-    def __getitem__(self, key: Any) -> Tensor:
-        """NumPy's indexing: integers, slices, None, ..., boolean and integer arrays."""
-        return record(take, (self,), {"key": frozen_key(key)})
-
-    def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        raise TypeError(
-            "the values of a Tensor cannot be written to, so that gradients stay true: compute a new one, as with "
-            "where(mask, new, old), or give a leaf all its values: t.assign(values)"
-        )
-
-    def __len__(self) -> int:
-        if self.ndim == 0:
-            raise TypeError("a single number (0-d Tensor) has no length")
-        return len(self._data)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if self.ndim == 0:
-            raise TypeError("a single number (0-d Tensor) cannot be looped over")
-        return (self[i] for i in range(len(self._data)))
-
-    def __bool__(self) -> bool:
-        if self.size != 1:
-            raise ValueError(
-                f"is a Tensor of shape {self.shape} true?  Only one number can be: use (t > 0).data.all() or .any()"
-            )
-        return bool(self._data)
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        if self.dtype.kind not in "iub":
-            raise DtypeError(f"an index is an integer; {self._called()} has dtype {self.dtype}")
-        return int(self.item())
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec else str(self)
-
-    # ---- ndarray's methods ---------------------------------------------------------------------------
-
-    # fmt: off
-    def exp(self) -> Tensor: return record(e.exp, (self,))
-    def log(self) -> Tensor: return record(e.log, (self,))
-    def sqrt(self) -> Tensor: return record(e.sqrt, (self,))
-    def abs(self) -> Tensor: return record(e.absolute, (self,))
-    def tanh(self) -> Tensor: return record(e.tanh, (self,))
-    def sigmoid(self) -> Tensor: return record(e.sigmoid, (self,))
-    def relu(self) -> Tensor: return record(e.relu, (self,))
-    def clip(self, lo: Any = None, hi: Any = None) -> Tensor: return f.clip(self, lo, hi)
-    def sum(self, axis: f.Axis = None, keepdims: bool = False) -> Tensor: return f.sum(self, axis, keepdims)
-    def mean(self, axis: f.Axis = None, keepdims: bool = False) -> Tensor: return f.mean(self, axis, keepdims)
-    def max(self, axis: f.Axis = None, keepdims: bool = False) -> Tensor: return f.max(self, axis, keepdims)
-    def min(self, axis: f.Axis = None, keepdims: bool = False) -> Tensor: return f.min(self, axis, keepdims)
-    def logsumexp(self, axis: f.Axis = None, keepdims: bool = False) -> Tensor: return f.logsumexp(self, axis, keepdims)
-    def softmax(self, axis: int = -1) -> Tensor: return f.softmax(self, axis)
-    def log_softmax(self, axis: int = -1) -> Tensor: return f.log_softmax(self, axis)
-    def reshape(self, *shape: Any) -> Tensor: return f.reshape(self, *shape)
-    def flatten(self) -> Tensor: return f.reshape(self, -1)
-    def transpose(self, *axes: Any) -> Tensor: return f.transpose(self, *axes)
-    def broadcast_to(self, *shape: Any) -> Tensor: return f.broadcast_to(self, *shape)
-    # fmt: on
-
-    def astype(self, dtype: npt.DTypeLike) -> Tensor:
-        """The same numbers in another dtype; the gradient comes back in this one's."""
-        return record(e.astype, (self,), {"dtype": np.dtype(dtype)})
-
-    @property
-    def T(self) -> Tensor:
-        """All axes in reverse order."""
-        return f.transpose(self)
-
-    @property
-    def mT(self) -> Tensor:
-        """The transpose of a matrix, or of each matrix in a stack: the last two axes swapped."""
-        n = self.ndim
-        if n < 2:
-            raise ShapeError(f"a matrix has two axes at least; {self._called()} has shape {self.shape}")
-        return f.transpose(self, (*range(n - 2), n - 1, n - 2))
-
-    # ---- NumPy's functions and left operands ---------------------------------------------------------
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Tensor:
-        """np.exp(t), np.ones(3) * t, np.float64(2) < t: the row of the same name, so the graph is kept."""
-        if ufunc is np.matmul and method == "__call__" and not kwargs:
-            return f.matmul(*inputs)
-        op = TABLE.get(ufunc.__name__)
-        if op is None or method != "__call__" or kwargs or len(op.vjps) != len(inputs):
-            raise _no_row(ufunc.__name__, method, kwargs)
-        return record(op, inputs)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-        """np.sum(t), np.concatenate([t, u]): our function of the same name, so the graph is kept."""
-        ours = getattr(f, function.__name__, None) if function.__module__ == "numpy" else None
-        if ours is None or function.__name__.startswith("_"):
-            raise _no_row(function.__name__, "__call__", kwargs)
-        return ours(*args, **kwargs)
+        return self.assign(new._data, copy=False)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         if self._requires_grad:
@@ -431,8 +313,7 @@ class Tensor(Traced):
                 f"a NumPy array would lose the graph of {self._called()}.  To leave the graph on purpose: t.data "
                 f"or t.numpy().  To join Tensors: stack([t1, t2])"
             )
-        array = np.array(self._data, dtype=dtype)
-        return array
+        return np.array(self._data, dtype=dtype)
 
     # ---- copies: the values and the gradient, not the graph ------------------------------------------
 
@@ -441,51 +322,6 @@ class Tensor(Traced):
         notes = {k: v for k, v in (self._notes or {}).items() if k != "retain_grad"}
         leaf = self.op is None and self._requires_grad
         return _restored, (self.numpy(), leaf, grad if leaf else None, notes or None)
-
-
-# ---- recording -------------------------------------------------------------------------------------------
-
-_new = object.__new__
-
-
-def record(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = _NO_PARAMS) -> Tensor:
-    """Run an op on the values of its inputs; remember how, if a gradient may be asked for.
-
-    The inputs that are no Tensors: a number stays as it is, an array becomes a constant Tensor.
-    """
-    arrays = []
-    tracked = False
-    for x in inputs:
-        if type(x) is Tensor:
-            arrays.append(x._data)
-            tracked = tracked or x._requires_grad
-        elif type(x) in _NUMBERS:
-            arrays.append(x)
-        else:
-            return record(op, tuple([_operand(op, x) for x in inputs]), params)
-    if op.elementwise and len(arrays) > 1 and not type(arrays[0]) is type(arrays[1]) is type(arrays[-1]):
-        arrays = weakened(arrays)
-    try:
-        z = op.forward(*arrays, **params)
-    except ValueError as error:
-        raise shape_error(op.name, _named_shapes(inputs)) or error from None
-    if type(z) is np.ndarray and z.ndim == 0:
-        z = z[()]
-    t: Tensor = _new(Tensor)
-    t._data = z
-    t._grad = t._notes = None
-    if tracked and op.differentiable and is_grad_enabled():
-        t._requires_grad = True
-        t.op = op
-        t.inputs = inputs
-        t._arrays = tuple(arrays)
-        t.params = params
-    else:
-        t._requires_grad = False
-        t.op = None
-        t.inputs = t._arrays = ()
-        t.params = _NO_PARAMS
-    return t
 
 
 def _wrap(data: Any) -> Tensor:
@@ -509,13 +345,15 @@ def _operand(op: Op, x: Any) -> Any:
     raise DtypeError(f"{op.name} takes Tensors, arrays and numbers, not {type(x).__name__}: {x!r:.60}")
 
 
-def _deliver(gradients: dict[Any, Any], taken: Any) -> None:
+def _deliver(gradients: dict[Any, Any], seed: Any) -> None:
     """Add each gradient to its Tensor's .grad.  No two of them share memory, nor one and the seed."""
-    given = {id(taken)}
+    given = {id(seed)}
     sums = []
     for t, g in gradients.items():
         if isinstance(g, Tensor):  # read on Tensors: part of a graph
-            sums.append((t, g if t._grad is None else t._grad + g))
+            alone = g if id(g) not in given else g * 1
+            given.add(id(g))
+            sums.append((t, alone if t._grad is None else t._grad + alone))
             continue
         if t._grad is not None:
             g = t._grad._data + g
@@ -527,26 +365,11 @@ def _deliver(gradients: dict[Any, Any], taken: Any) -> None:
         t._grad = g
 
 
-def _no_row(name: str, method: str, kwargs: dict[str, Any]) -> TypeError:
-    how = f".{method}" if method != "__call__" else ""
-    settings = f" with {', '.join(kwargs)}=" if kwargs else ""
-    return DtypeError(
-        f"np.{name}{how}{settings} cannot be recorded on a Tensor (the op table has no such row).  "
-        f"To leave the graph on purpose, use t.data"
-    )
-
-
 def _named_shapes(inputs: tuple[Any, ...]) -> list[tuple[str, tuple[int, ...]]]:
     """How messages call the operands: by their names, or as x, y."""
-    letters = "xyzuvw"
-    return [
-        ((isinstance(x, Tensor) and x.name) or letters[i % 6], x.shape if isinstance(x, Tensor) else ())
-        for i, x in enumerate(inputs)
-    ]
-
-
-def _is_numeric(x: object) -> bool:
-    return isinstance(x, (Tensor, float, int, np.ndarray, np.generic, list, tuple))
+    names = [x._called() if isinstance(x, Tensor) else repr(x) for x in inputs]
+    names = ["xyzuvw"[i % 6] if name == "this Tensor" else name for i, name in enumerate(names)]
+    return [(name, x.shape if isinstance(x, Tensor) else ()) for name, x in zip(names, inputs, strict=True)]
 
 
 def _restored(array: Array, requires_grad: bool, grad: Array | None, notes: dict[str, Any] | None) -> Tensor:

@@ -55,7 +55,7 @@ minimum     = elementwise("minimum",  np.minimum,         lambda g, z, x, y: _la
 negative    = elementwise("negative", operator.neg,       lambda g, y, x: -g,                 formula="-x")
 absolute    = elementwise("absolute", operator.abs,       lambda g, y, x: g * sign(x),        formula="|x|")
 exp         = elementwise("exp",      np.exp,             lambda g, y, x: g * y,              formula="e^x")
-log         = elementwise("log",      np.log,             lambda g, y, x: g / x,              formula="log x")
+log: Op     = elementwise("log",      np.log,             lambda g, y, x: g / x,              formula="log x")
 sqrt        = elementwise("sqrt",     np.sqrt,            lambda g, y, x: g / (2 * y),        formula="√x")
 tanh        = elementwise("tanh",     np.tanh,            lambda g, y, x: g * (1 - y * y),    formula="tanh x")
 sigmoid     = elementwise("sigmoid",  _sigmoid,           lambda g, y, x: g * (y * (1 - y)),  formula="1 / (1 + e^-x)")
@@ -64,12 +64,12 @@ clip        = elementwise("clip",     lambda x, *, lo, hi: np.clip(x, lo, hi),
                                       lambda g, y, x, *, lo, hi: where((x <= lo) | (x >= hi), 0, g),   formula="min(max(x, lo), hi)")
 
 #                         name        z                   not differentiable in the condition
-where       = elementwise("where",    np.where,           None, lambda g, z, c, x, y: where(c, g, 0), lambda g, z, c, x, y: where(c, 0, g), formula="x if c else y")
+where: Op   = elementwise("where",    np.where,           None, lambda g, z, c, x, y: where(c, g, 0), lambda g, z, c, x, y: where(c, 0, g), formula="x if c else y")
 
-sign        = elementwise("sign",     np.sign,            lambda g, y, x: zeros_like(g),      formula="sign x")
+sign: Op    = elementwise("sign",     np.sign,            lambda g, y, x: zeros_like(g),      formula="sign x")
 
 #                         name        z                   no derivative: constant almost everywhere
-zeros_like  = elementwise("zeros_like", np.zeros_like,    None,                               formula="0")
+zeros_like: Op = elementwise("zeros_like", np.zeros_like,    None,                               formula="0")
 equal       = elementwise("equal",    operator.eq,        None, None,                         formula="x = y")
 not_equal   = elementwise("not_equal", operator.ne,       None, None,                         formula="x ≠ y")
 less        = elementwise("less",     operator.lt,        None, None,                         formula="x < y")
@@ -79,7 +79,7 @@ greater_equal = elementwise("greater_equal", operator.ge, None, None,           
 logical_and = elementwise("bitwise_and", operator.and_,   None, None,                         formula="x and y")
 logical_or  = elementwise("bitwise_or", operator.or_,     None, None,                         formula="x or y")
 logical_not = elementwise("invert",   operator.invert,    None,                               formula="not x")
-isnan       = elementwise("isnan",    np.isnan,           None,                               formula="is x NaN?")
+isnan: Op   = elementwise("isnan",    np.isnan,           None,                               formula="is x NaN?")
 
 #                         changes the precision; the sweep changes it back
-astype      = Op("astype", lambda x, *, dtype: x.astype(dtype), (lambda g, y, x, *, dtype: g,), "x in another dtype", elementwise=True)
+astype: Op  = Op("astype", lambda x, *, dtype: x.astype(dtype), (lambda g, y, x, *, dtype: g,), "x in another dtype", elementwise=True)

@@ -44,7 +44,7 @@ def _extremum_dx(g: Any, y: Any, x: Any, axis: tuple[int, ...]) -> Any:
 
 # fmt: off
 #                        name         y = f(x)        g . dy/dx                                              formula
-sum       = _reduction("sum",       np.add.reduce,  lambda g, y, x, axis: broadcast_to(g, shape=x.shape),  "sum of x")
+sum: Op   = _reduction("sum",       np.add.reduce,  lambda g, y, x, axis: broadcast_to(g, shape=x.shape),  "sum of x")
 max       = _reduction("max",       np.max,         _extremum_dx,                                          "largest x")
 min       = _reduction("min",       np.min,         _extremum_dx,                                          "smallest x")
 logsumexp = _reduction("logsumexp", _logsumexp,     _logsumexp_dx,                                         "log sum e^x")

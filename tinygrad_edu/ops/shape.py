@@ -33,11 +33,11 @@ def _part(i: int, g: Any, z: Any, *xs: Any, axis: int) -> Any:
 
 # fmt: off
 #               name            z = f(x)                                            g . dz/dx
-reshape      = Op("reshape",      lambda x, *, shape: np.reshape(x, shape),           (lambda g, z, x, *, shape: reshape(g, shape=x.shape),),           "the same entries, another shape", view=True)
-transpose    = Op("transpose",    lambda x, *, axes: np.transpose(x, axes),           (lambda g, z, x, *, axes: transpose(g, axes=_inverse(axes)),),    "axes in another order", view=True)
+reshape: Op  = Op("reshape",      lambda x, *, shape: np.reshape(x, shape),           (lambda g, z, x, *, shape: reshape(g, shape=x.shape),),           "the same entries, another shape", view=True)
+transpose: Op = Op("transpose",    lambda x, *, axes: np.transpose(x, axes),           (lambda g, z, x, *, axes: transpose(g, axes=_inverse(axes)),),    "axes in another order", view=True)
 broadcast_to = Op("broadcast_to", lambda x, *, shape: np.broadcast_to(x, shape),      (lambda g, z, x, *, shape: g,),                                   "x repeated to a larger shape", view=True)
-take         = Op("take",         lambda x, *, key: x[key],                           (lambda g, z, x, *, key: put(g, key=key, shape=x.shape),),        "x[key]", view=True)
-put          = Op("put",          _put,                                               (lambda g, z, x, *, key, shape: take(g, key=key),),               "zeros, x added at [key]")
+take: Op     = Op("take",         lambda x, *, key: x[key],                           (lambda g, z, x, *, key: put(g, key=key, shape=x.shape),),        "x[key]", view=True)
+put: Op      = Op("put",          _put,                                               (lambda g, z, x, *, key, shape: take(g, key=key),),               "zeros, x added at [key]")
 concatenate  = Op("concatenate",  lambda *xs, axis: np.concatenate(xs, axis),         EachInput(_part),                                                 "inputs joined along an axis")
 # fmt: on
 

@@ -1,0 +1,217 @@
+"""What people do with numbers and arrays, each one row or function: operators and ndarray's methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from . import functions as f
+from .errors import DtypeError, ShapeError
+from .op import Op, Traced
+from .ops import TABLE
+from .ops import elementwise as e
+from .ops.shape import take
+from .values import frozen_key
+
+__all__ = ["Operators"]
+
+
+class Operators(Traced):
+    """The operators and methods of a Tensor.  It says in `_apply` what happens when an op is used on it."""
+
+    __slots__ = ()
+
+    def _apply(self, op: Op, inputs: tuple[Any, ...], params: dict[str, Any] | None = None) -> Self:
+        raise TypeError(f"{type(self).__name__} does not say what happens when an op is used on it: define _apply")
+
+    def _updated(self, sign: str, new: Self) -> Self:
+        return new
+
+    def _called(self) -> str:
+        return "this Tensor"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many entries along each axis; () for a single number."""
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        """How many axes; 0 for a single number."""
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        """How many entries."""
+        return self._data.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype of the entries."""
+        return self._data.dtype
+
+    def item(self) -> Any:
+        """The single value as a Python number; leaves the graph."""
+        if self.size != 1:
+            raise ShapeError(f"only a Tensor with one entry is a number; {self._called()} has shape {self.shape}")
+        return self._data.item()
+
+    # ---- operators -----------------------------------------------------------------------------------
+
+    # fmt: off
+    def __add__(self, y: Any) -> Self: return self._apply(e.add, (self, y))
+    def __radd__(self, x: Any) -> Self: return self._apply(e.add, (x, self))
+    def __sub__(self, y: Any) -> Self: return self._apply(e.subtract, (self, y))
+    def __rsub__(self, x: Any) -> Self: return self._apply(e.subtract, (x, self))
+    def __mul__(self, y: Any) -> Self: return self._apply(e.multiply, (self, y))
+    def __rmul__(self, x: Any) -> Self: return self._apply(e.multiply, (x, self))
+    def __truediv__(self, y: Any) -> Self: return self._apply(e.divide, (self, y))
+    def __rtruediv__(self, x: Any) -> Self: return self._apply(e.divide, (x, self))
+    def __pow__(self, y: Any) -> Self: return self._apply(e.power, (self, y))
+    def __rpow__(self, x: Any) -> Self: return self._apply(e.power, (x, self))
+    def __matmul__(self, y: Any) -> Self: return f.matmul(self, y)
+    def __rmatmul__(self, x: Any) -> Self: return f.matmul(x, self)
+    def __neg__(self) -> Self: return self._apply(e.negative, (self,))
+    def __pos__(self) -> Self: return self
+    def __abs__(self) -> Self: return self._apply(e.absolute, (self,))
+    def __lt__(self, y: Any) -> Self: return self._apply(e.less, (self, y))
+    def __le__(self, y: Any) -> Self: return self._apply(e.less_equal, (self, y))
+    def __gt__(self, y: Any) -> Self: return self._apply(e.greater, (self, y))
+    def __ge__(self, y: Any) -> Self: return self._apply(e.greater_equal, (self, y))
+    def __and__(self, y: Any) -> Self: return self._apply(e.logical_and, (self, y))
+    def __rand__(self, x: Any) -> Self: return self._apply(e.logical_and, (x, self))
+    def __or__(self, y: Any) -> Self: return self._apply(e.logical_or, (self, y))
+    def __ror__(self, x: Any) -> Self: return self._apply(e.logical_or, (x, self))
+    def __invert__(self) -> Self: return self._apply(e.logical_not, (self,))
+
+    # `w -= y` inside no_grad() gives a parameter new values; elsewhere it is w = w - y
+    def __iadd__(self, y: Any) -> Self: return self._updated("+", self + y)
+    def __isub__(self, y: Any) -> Self: return self._updated("-", self - y)
+    def __imul__(self, y: Any) -> Self: return self._updated("*", self * y)
+    def __itruediv__(self, y: Any) -> Self: return self._updated("/", self / y)
+    # fmt: on
+
+    def __eq__(self, y: object) -> Any:
+        """Entry by entry, as in NumPy.  Are they the same Tensor?  Ask with `is`."""
+        return self._apply(e.equal, (self, y)) if _is_numeric(y) else NotImplemented
+
+    def __ne__(self, y: object) -> Any:
+        return self._apply(e.not_equal, (self, y)) if _is_numeric(y) else NotImplemented
+
+    # ---- entries -------------------------------------------------------------------------------------
+
+    def __getitem__(self, key: Any) -> Self:
+        """NumPy's indexing: integers, slices, None, ..., boolean and integer arrays."""
+        return self._apply(take, (self,), {"key": frozen_key(key)})
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        raise TypeError(
+            "the values of a Tensor cannot be written to, so that gradients stay true: compute a new one, as with "
+            "where(mask, new, old), or give a leaf all its values: t.assign(values)"
+        )
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("a single number (0-d Tensor) has no length")
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Self]:
+        if self.ndim == 0:
+            raise TypeError("a single number (0-d Tensor) cannot be looped over")
+        return (self[i] for i in range(len(self._data)))
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"is a Tensor of shape {self.shape} true?  Only one number can be: use (t > 0).data.all() or .any()"
+            )
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iub":
+            raise DtypeError(f"an index is an integer; {self._called()} has dtype {self.dtype}")
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    # ---- ndarray's methods ---------------------------------------------------------------------------
+
+    # fmt: off
+    def exp(self) -> Self: return self._apply(e.exp, (self,))
+    def log(self) -> Self: return self._apply(e.log, (self,))
+    def sqrt(self) -> Self: return self._apply(e.sqrt, (self,))
+    def abs(self) -> Self: return self._apply(e.absolute, (self,))
+    def tanh(self) -> Self: return self._apply(e.tanh, (self,))
+    def sigmoid(self) -> Self: return self._apply(e.sigmoid, (self,))
+    def relu(self) -> Self: return self._apply(e.relu, (self,))
+    def clip(self, lo: Any = None, hi: Any = None) -> Self: return f.clip(self, lo, hi)
+    def sum(self, axis: f.Axis = None, keepdims: bool = False) -> Self: return f.sum(self, axis, keepdims)
+    def mean(self, axis: f.Axis = None, keepdims: bool = False) -> Self: return f.mean(self, axis, keepdims)
+    def max(self, axis: f.Axis = None, keepdims: bool = False) -> Self: return f.max(self, axis, keepdims)
+    def min(self, axis: f.Axis = None, keepdims: bool = False) -> Self: return f.min(self, axis, keepdims)
+    def logsumexp(self, axis: f.Axis = None, keepdims: bool = False) -> Self: return f.logsumexp(self, axis, keepdims)
+    def softmax(self, axis: int = -1) -> Self: return f.softmax(self, axis)
+    def log_softmax(self, axis: int = -1) -> Self: return f.log_softmax(self, axis)
+    def reshape(self, *shape: Any) -> Self: return f.reshape(self, *shape)
+    def flatten(self) -> Self: return f.reshape(self, -1)
+    def transpose(self, *axes: Any) -> Self: return f.transpose(self, *axes)
+    def broadcast_to(self, *shape: Any) -> Self: return f.broadcast_to(self, *shape)
+    # fmt: on
+
+    def astype(self, dtype: npt.DTypeLike) -> Self:
+        """The same numbers in another dtype; the gradient comes back in this one's."""
+        return self._apply(e.astype, (self,), {"dtype": np.dtype(dtype)})
+
+    @property
+    def T(self) -> Self:
+        """All axes in reverse order."""
+        return f.transpose(self)
+
+    @property
+    def mT(self) -> Self:
+        """The transpose of a matrix, or of each matrix in a stack: the last two axes swapped."""
+        n = self.ndim
+        if n < 2:
+            raise ShapeError(f"a matrix has two axes at least; {self._called()} has shape {self.shape}")
+        return f.transpose(self, (*range(n - 2), n - 1, n - 2))
+
+    # ---- NumPy's functions and left operands ---------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Self:
+        """np.exp(t), np.ones(3) * t, np.float64(2) < t: the row of the same name, so the graph is kept."""
+        if ufunc is np.matmul and method == "__call__" and not kwargs:
+            return f.matmul(*inputs)
+        op = TABLE.get(ufunc.__name__)
+        if op is None or method != "__call__" or kwargs or len(op.vjps) != len(inputs):
+            raise _no_row(ufunc.__name__, method, kwargs)
+        return self._apply(op, inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """np.sum(t), np.concatenate([t, u]): our function of the same name, so the graph is kept."""
+        ours = getattr(f, function.__name__, None) if function.__module__ == "numpy" else None
+        if ours is None or function.__name__.startswith("_"):
+            raise _no_row(function.__name__, "__call__", kwargs)
+        return ours(*args, **kwargs)
+
+
+def _is_numeric(x: object) -> bool:
+    return isinstance(x, (Traced, float, int, np.ndarray, np.generic, list, tuple))
+
+
+def _no_row(name: str, method: str, kwargs: dict[str, Any]) -> DtypeError:
+    how = f".{method}" if method != "__call__" else ""
+    settings = f" with {', '.join(kwargs)}=" if kwargs else ""
+    return DtypeError(
+        f"np.{name}{how}{settings} cannot be recorded on a Tensor (the op table has no such row).  "
+        f"To leave the graph on purpose, use t.data"
+    )

@@ -1,0 +1,215 @@
+"""draw(t): a picture of the graph that led to t."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections.abc import Container
+from pathlib import Path
+from typing import Any
+
+from ..errors import DrawingError, DtypeError
+from ..tensor import Tensor
+from . import dot
+from .picture import Picture, read
+from .svg import svg
+
+__all__ = ["Drawing", "draw"]
+
+DIRECTIONS = ("LR", "RL", "TB", "BT")
+
+HOW_TO_GET_DOT = (
+    "For the full drawing install Graphviz: apt install graphviz, brew install graphviz, conda install graphviz "
+    "or winget install graphviz; see https://graphviz.org/download"
+)
+
+
+def draw(t: Tensor, *, direction: str = "LR", max_nodes: int = 500) -> Drawing:
+    """A picture of the computation that led to `t`: values forward, gradients backward, layer by layer.
+
+    t          usually the cost; after t.backward() the gradients are shown as well
+    direction  where the computation flows: "LR" to the right, "TB" down, "RL", "BT"
+    max_nodes  DrawingError above it: nobody can read such a picture
+
+    In a notebook the result shows itself; elsewhere: draw(cost).save("cost.svg"), or .view().
+    Inside, gradients are there if retain_grad() was called before backward().
+
+    >>> from tinygrad_edu import Tensor
+    >>> w, x = Tensor(3.0, requires_grad=True, name="w"), Tensor(2.0, name="x")
+    >>> cost = (w * x - 5) ** 2 / 2
+    >>> draw(cost)
+    <Drawing of v₄: 6 nodes, 5 arrows>
+    """
+    if not isinstance(t, Tensor):
+        raise DtypeError(f"draw() draws the graph that led to a Tensor, usually the cost; got {type(t).__name__}")
+    if direction not in DIRECTIONS:
+        raise DrawingError(f"direction is one of {', '.join(DIRECTIONS)}; got {direction!r:.60}")
+    return Drawing(read(t, direction, max_nodes))
+
+
+class Drawing:
+    """A finished picture, used like a Digraph of the package `graphviz`; it holds text, and no Tensors.
+
+    `dot` lays it out where it is installed; elsewhere we do, more plainly, and say so once.
+    """
+
+    def __init__(self, picture: Picture) -> None:
+        self._picture = picture
+        self._rendered: dict[str, bytes] = {}
+        self._failed: str | None = None  # why there is no picture by `dot`
+        self._warned = False
+        self.source = dot.source(picture)
+
+    def __repr__(self) -> str:
+        root = next(box for box in self._picture.boxes if box.root)
+        count = f"{len(self._picture.boxes)} nodes, {len(self._picture.arrows)} arrows"
+        return f"<Drawing of {root.symbol}: {count}>"
+
+    def __str__(self) -> str:
+        return self.source
+
+    def table(self) -> str:
+        """The picture as lines of text."""
+        return self._picture.table()
+
+    # ---- rendering -----------------------------------------------------------------------------------
+
+    def _by_dot(self, format: str) -> bytes | None:
+        """By `dot`; None if it cannot.  What failed once is not tried again."""
+        if format not in self._rendered and self._failed is None:
+            try:
+                self._rendered[format] = dot.run(self.source, format)
+            except dot.DotFailed as failure:
+                self._failed = str(failure)
+        return self._rendered.get(format)
+
+    def _by_us(self) -> bytes:
+        if "ours" not in self._rendered:
+            self._rendered["ours"] = svg(self._picture).encode()
+        return self._rendered["ours"]
+
+    def _warn(self, instead: str = "this drawing has a plainer layout") -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(f"{self._failed}: {instead}.  {HOW_TO_GET_DOT}", UserWarning, stacklevel=2)
+
+    def pipe(self, format: str | None = None, *, encoding: str | None = None) -> Any:
+        """The picture as bytes, or as text with an encoding: svg if not told, png, pdf and what `dot` knows."""
+        format = _known(format or "svg")
+        data = self._by_dot(format)
+        if data is None and format == "svg":
+            data = self._by_us()
+            self._warn()
+        if data is None:
+            raise DrawingError(f"{self._failed}, and {format} needs it; svg does not.  {HOW_TO_GET_DOT}")
+        return data.decode(encoding) if encoding else data
+
+    def save(self, path: str | os.PathLike[str]) -> str:
+        """Write a file in the format of its suffix: .svg .png .pdf, .dot .gv (DOT), .txt (a table).  Its path.
+
+        Without `dot`, .png and .pdf are written as SVG, in a file with .svg appended.
+        """
+        target = Path(path)
+        suffix = target.suffix.lower()
+        if suffix in (".dot", ".gv"):
+            return _write(target, self.source.encode())
+        if suffix == ".txt":
+            return _write(target, (self.table() + "\n").encode())
+        if suffix not in (".svg", ".png", ".pdf"):
+            raise DrawingError(f"the suffix is one of .svg .png .pdf .dot .gv .txt; got {target.name!r:.80}")
+        return self._save(target, suffix[1:])
+
+    def _save(self, target: Path, format: str) -> str:
+        data = self._by_dot(format)
+        if data is not None:
+            return _write(target, data)
+        if format == "svg":
+            self._warn()
+            return _write(target, self._by_us())
+        instead = target.with_name(target.name + ".svg")
+        self._warned = False  # another file than was asked for: always said
+        self._warn(f"{format} needs it, so the drawing was saved as {instead.name!r}")
+        return _write(instead, self._by_us())
+
+    def render(
+        self,
+        filename: str | os.PathLike[str] | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        view: bool = False,
+        cleanup: bool = False,
+        format: str | None = None,
+        *,
+        outfile: str | os.PathLike[str] | None = None,
+    ) -> str:
+        """Write the DOT source to `filename` and the picture to `filename`.`format`; the path of the picture.
+
+        As in `graphviz`; cleanup=True leaves out the source, outfile= names the picture, and `format` is svg
+        if not told.
+        """
+        if outfile is not None:
+            target = Path(directory or "", outfile)
+            name = Path(directory or "", filename) if filename is not None else target.with_suffix(".gv")
+            format = _known(format or target.suffix[1:].lower() or "svg")
+        else:
+            name = Path(directory or "", filename or "computation.gv")
+            format = _known(format or "svg")
+            target = name.with_name(f"{name.name}.{format}")
+        written = self._save(target, format)
+        if not cleanup:
+            _write(name, self.source.encode())
+        if view:
+            _open(written)
+        return written
+
+    def view(
+        self,
+        filename: str | os.PathLike[str] | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        cleanup: bool = False,
+    ) -> str:
+        """Render and open the picture with the program that your system has for it; its path."""
+        if filename is None and directory is None:
+            directory = tempfile.mkdtemp(prefix="tinygrad_edu-")
+        return self.render(filename, directory, view=True, cleanup=cleanup)
+
+    # ---- in a notebook -------------------------------------------------------------------------------
+
+    def _repr_mimebundle_(
+        self, include: Container[str] | None = None, exclude: Container[str] | None = None, **_: Any
+    ) -> dict[str, str]:
+        """The picture and its table, for Jupyter.  Never an exception: a display must not end a computation."""
+        bundle = {"text/plain": repr(self)}
+        try:
+            bundle["text/plain"] = self.table()
+            data = self._by_dot("svg")
+            bundle["image/svg+xml"] = (self._by_us() if data is None else data).decode()
+            if data is None:
+                self._warn()
+        except Exception as error:  # a warning may have been made an error: the picture is there all the same
+            if not isinstance(error, UserWarning):
+                bundle["text/plain"] += f"\n(no picture: {type(error).__name__}: {error})"
+        return {
+            mime: shown
+            for mime, shown in bundle.items()
+            if (not include or mime in include) and (not exclude or mime not in exclude)
+        }
+
+
+def _known(format: str) -> str:
+    if format not in dot.graphviz().FORMATS:
+        raise DrawingError(f"{format!r:.60} is no format that `dot` writes: svg, png and pdf are")
+    return format
+
+
+def _write(target: Path, data: bytes) -> str:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(data)
+    return str(target)
+
+
+def _open(path: str) -> None:
+    try:
+        dot.graphviz().view(path)
+    except Exception as error:
+        raise DrawingError(f"the drawing is in {path!r}, but no program to show it was found: {error}") from None

@@ -1,0 +1,195 @@
+"""What a drawing shows: a box for every Tensor, an arrow for every use of one.  Text only, no Tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ..errors import DrawingError
+from ..graph import toposort
+from ..op import Traced
+from .formula import Symbol, formula
+from .text import literal, subscript, values
+
+__all__ = ["Box", "Picture", "read"]
+
+NOT_COMPUTED = "—, not computed"
+NOT_KEPT = "— (retain_grad() keeps it)"
+NOT_WANTED = "—, requires_grad=False"
+
+
+@dataclass(frozen=True)
+class Box:
+    """One Tensor, as it is shown."""
+
+    kind: Literal["data", "parameter", "operation"]
+    symbol: str
+    name: str  # what its owner calls it, where that differs from the symbol
+    what: str  # the name of the op, or the kind
+    formula: str
+    rows: tuple[tuple[str, str], ...]  # shape, value, gradient
+    layer: int | None
+    hint: str  # the rule of the op in general, shown on hover
+    root: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Boxes in the order of the computation, and arrows from input to output."""
+
+    boxes: tuple[Box, ...]
+    arrows: tuple[tuple[int, int], ...]
+    direction: str
+
+    def layers(self) -> dict[int, list[int]]:
+        """The boxes that belong to each layer, from the first layer to the last."""
+        found: dict[int, list[int]] = {}
+        for i, box in enumerate(self.boxes):
+            if box.layer is not None:
+                found.setdefault(box.layer, []).append(i)
+        return dict(sorted(found.items()))
+
+    def table(self) -> str:
+        """The same as lines of text."""
+        head = ("", "computed as", "layer", "shape", "value", "gradient")
+        lines = [head, *map(_line, self.boxes)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def _line(box: Box) -> tuple[str, ...]:
+    rows = {label.split()[0]: value for label, value in box.rows}
+    name = f"{box.symbol} {box.name}".strip()
+    how = f"{box.what}: {box.formula}" if box.formula else box.what
+    layer = "" if box.layer is None else str(box.layer)
+    return (name, how, layer, rows.get("shape", ""), rows["value"], rows["gradient"])
+
+
+def read(root: Any, direction: str, max_nodes: int) -> Picture:
+    """The picture of the graph that led to `root`."""
+    made = toposort(root)
+    tensors = list(dict.fromkeys(_forward(made, root)))
+    if len(tensors) > max_nodes:
+        raise DrawingError(
+            f"this graph has {len(tensors):,} nodes, and a drawing is limited to {max_nodes:,}, so that it can be "
+            f"read.  Draw one example instead of a batch; compute with Tensors that hold arrays instead of single "
+            f"numbers; or allow more: draw(t, max_nodes={len(tensors)})"
+        )
+    index = {t: i for i, t in enumerate(tensors)}
+    arrows = [(index[x], index[t]) for t in tensors for x in t.inputs if isinstance(x, Traced)]
+    layers = _layers(tensors, arrows)
+    symbols = _symbols(tensors)
+    used = {x: a for t in made for x, a in zip(t.inputs, t._arrays, strict=True) if isinstance(x, Traced)}
+    swept = any(t.grad is not None for t in tensors)
+    boxes = [
+        _box(t, symbols, layer, used.get(t, t._data), swept, t is root)
+        for t, layer in zip(tensors, layers, strict=True)
+    ]
+    return Picture(tuple(boxes), tuple(arrows), direction)
+
+
+def _forward(made: list[Any], root: Any) -> Iterator[Any]:
+    """Every Tensor after those it was made from; a leaf where it is first used."""
+    for t in reversed(made):
+        for x in t.inputs:
+            if isinstance(x, Traced) and x.op is None:
+                yield x
+        yield t
+    if not made:
+        yield root
+
+
+# ---- one box ---------------------------------------------------------------------------------------------
+
+
+def _box(t: Any, symbols: dict[Any, Symbol], layer: int | None, used: Any, swept: bool, root: bool) -> Box:
+    symbol = symbols[t]
+    name = literal(t.name or "")
+    again = (str(symbol), symbol.base, f"{symbol.base}{symbol.layer}")
+    what, how, hint = ("parameter", "", "") if t.requires_grad else ("data", "", "")
+    if t.op is not None:
+        axis = t.params.get("axis")
+        what = literal(t.op.name if axis is None else f"{t.op.name}, axis {str(axis).strip('(,)')}")
+        how = formula(t.op, [symbols[x] if isinstance(x, Traced) else x for x in t.inputs], t.params)
+        hint = literal(f"{t.op.name}: {t.op.formula}", 80)
+    return Box(
+        kind="operation" if t.op is not None else "parameter" if t.requires_grad else "data",
+        symbol=str(symbol),
+        name="" if name in again else name,
+        what=what,
+        formula=how,
+        rows=tuple(_rows(t, symbol, used, swept)),
+        layer=layer,
+        hint=hint or ("requires_grad=True: learned" if t.requires_grad else "requires_grad=False: given"),
+        root=root,
+    )
+
+
+def _rows(t: Any, symbol: Symbol, used: Any, swept: bool) -> Iterator[tuple[str, str]]:
+    """The shape of an array; the value that the graph has seen; the gradient, or why there is none."""
+    if t.ndim:
+        plain = t.dtype == np.float64
+        yield "shape", f"{t.shape}" if plain else f"{t.shape} {t.dtype}"
+    yield "value", values(np.asarray(used))
+    if used is not t._data and not np.array_equal(used, t._data, equal_nan=t.dtype.kind == "f"):
+        yield "value now", values(t.data)  # assigned since: the graph keeps what it has seen
+    delta = symbol.base == "z" and symbol.layer is not None
+    label = f"gradient δ{str(symbol)[1:]}" if delta else "gradient"
+    kept = t.op is None or "retain_grad" in (t._notes or {})
+    if t.grad is not None:
+        yield label, values(t.grad.data)
+    elif not t.requires_grad:
+        yield label, NOT_WANTED
+    else:
+        yield label, NOT_COMPUTED if kept or not swept else NOT_KEPT
+
+
+# ---- names and layers ------------------------------------------------------------------------------------
+
+
+def _role(t: Any) -> tuple[str, int] | None:
+    """The symbol and the layer that `nn` gave it."""
+    match t.role:
+        case (str(symbol), int(layer)):
+            return literal(symbol, 12), layer
+    return None
+
+
+def _symbols(tensors: list[Any]) -> dict[Any, Symbol]:
+    """The lecture's symbol, else the name, else v₁, v₂, … in the order of the computation."""
+    symbols = {}
+    unnamed = 0
+    for t in tensors:
+        role = _role(t)
+        if role is not None and role[0]:
+            base, layer = role
+            symbols[t] = Symbol(base, None if base in ("x", "y", "cost") else layer)
+        elif name := literal(t.name or ""):
+            symbols[t] = Symbol(name)
+        else:
+            unnamed += 1
+            symbols[t] = Symbol("v" + subscript(unnamed))
+    return symbols
+
+
+def _layers(tensors: list[Any], arrows: list[tuple[int, int]]) -> list[int | None]:
+    """The layer of each Tensor: that of its role, else of the nearest Tensor with a role that it leads to.
+
+    x, y and the cost belong to no layer, nor does what leads to them, nor data without a role.
+    """
+    far = len(tensors)
+    nearest: list[tuple[int, int | None]] = [(far, None)] * far  # how many arrows away, its layer
+    outputs: list[list[int]] = [[] for _ in tensors]
+    for i, j in arrows:
+        outputs[i].append(j)
+    for i in reversed(range(far)):
+        role = _role(tensors[i])
+        if role is not None:
+            nearest[i] = (0, None if role[0] in ("x", "y", "cost") else role[1])
+        elif tensors[i].requires_grad:
+            steps, layer = min((nearest[j] for j in outputs[i]), key=lambda n: n[0], default=(far, None))
+            nearest[i] = (steps + 1, layer)
+    return [layer for _, layer in nearest]

@@ -1,0 +1,135 @@
+"""A picture as SVG without `dot`: our own layout, written with plain elements that need no script or style."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from . import theme
+from .layout import Frame, Layout, Point, place
+from .picture import Box, Picture
+from .text import width
+
+__all__ = ["svg"]
+
+TITLE, LINE, PAD, GAP, MARGIN = 20.0, 15.0, 9.0, 14.0, 14.0
+
+
+def svg(picture: Picture) -> str:
+    """The picture as one SVG document."""
+    sizes = [_size(box) for box in picture.boxes]
+    flat = picture.direction in ("LR", "RL")
+    layers = [box.layer for box in picture.boxes]
+    layout = place(sizes if flat else [(b, a) for a, b in sizes], picture.arrows, layers)
+    turn = _Turn(layout, picture.direction)
+    w, h = turn.size
+    root = next(box for box in picture.boxes if box.root)
+    about = f"Graph of the computation of {root.symbol}: {len(picture.boxes)} nodes"
+    body = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{w:.0f}" height="{h:.0f}" viewBox="0 0 {w:.1f} {h:.1f}" '
+        f'font-family="{theme.FONT}" role="img" aria-label="{escape(about)}">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        *(_frame(layer, turn.rect(frame)) for layer, frame in layout.frames.items()),
+        *(turn.arrow(route) for route in layout.routes),
+    ]
+    for i, (box, centre, size) in enumerate(zip(picture.boxes, layout.centres, sizes, strict=True)):
+        x, y = turn.point(centre)
+        body += [f'<g id="n{i}">', *_box(box, x - size[0] / 2, y - size[1] / 2, *size), "</g>"]
+    return "\n".join([*body, "</svg>", ""])
+
+
+class _Turn:
+    """From along and across to right and down, for each of the four directions."""
+
+    def __init__(self, layout: Layout, direction: str) -> None:
+        self.direction = direction
+        self.u0, self.v0, self.u1, self.v1 = layout.extent
+        size = (self.u1 - self.u0 + 2 * MARGIN, self.v1 - self.v0 + 2 * MARGIN)
+        self.size = size if direction in ("LR", "RL") else size[::-1]
+
+    def point(self, p: Point) -> Point:
+        u = (self.u1 - p[0] if self.direction in ("RL", "BT") else p[0] - self.u0) + MARGIN
+        v = p[1] - self.v0 + MARGIN
+        return (u, v) if self.direction in ("LR", "RL") else (v, u)
+
+    def rect(self, frame: Frame) -> Frame:
+        (x0, y0), (x1, y1) = self.point(frame[:2]), self.point(frame[2:])
+        return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+
+    def arrow(self, route: list[Point]) -> str:
+        """A curve that leaves and arrives along u, and its head."""
+        path = []
+        (u0, v0), *rest = route
+        tip = rest[-1]
+        rest[-1] = (tip[0] - 6, tip[1])
+        path.append("M " + self._at(u0, v0))
+        for u, v in rest:
+            middle = (u0 + u) / 2
+            path.append(f"C {self._at(middle, v0)} {self._at(middle, v)} {self._at(u, v)}")
+            u0, v0 = u, v
+        head = f"{self._at(*tip)} {self._at(tip[0] - 7, tip[1] - 3)} {self._at(tip[0] - 7, tip[1] + 3)}"
+        return (
+            f'<path d="{" ".join(path)}" fill="none" stroke="{theme.ARROW}" stroke-width="0.9"/>'
+            f'<polygon points="{head}" fill="{theme.ARROW}"/>'
+        )
+
+    def _at(self, u: float, v: float) -> str:
+        return "{:.1f},{:.1f}".format(*self.point((u, v)))
+
+
+# ---- one box ---------------------------------------------------------------------------------------------
+
+
+def _size(box: Box) -> Point:
+    name = width(" " + box.name, 10) if box.name else 0
+    title = width(box.symbol, 13, bold=True) + name + GAP + width(box.what, 9)
+    rows = [width(label, 9) + GAP + width(value, 10) for label, value in box.rows]
+    formula = width("= " + box.formula, 10) if box.formula else 0
+    lines = len(box.rows) + bool(box.formula)
+    return max([title, formula, *rows]) + 2 * PAD, TITLE + lines * LINE + 4 + PAD
+
+
+def _box(box: Box, x: float, y: float, w: float, h: float) -> Iterator[str]:
+    """The outline and the lines of text, as in the label for `dot`."""
+    look = theme.LOOKS[box.kind]
+    line = theme.ROOT_LINE if box.root else look.line
+    fill = theme.ROOT_FILL if box.root else look.fill
+    round_ = ' rx="7"' if look.shape == "round" else ""
+    stroke = f'stroke="{line}" stroke-width="{1.4 if box.root else look.thick}"'
+    yield f"<title>{escape(box.hint)}</title>"
+    if box.root:
+        yield f'<rect x="{x - 4:.1f}" y="{y - 4:.1f}" width="{w + 8:.1f}" height="{h + 8:.1f}"{round_} fill="none" {stroke}/>'
+    if look.shape == "note":
+        fold = f"M {x:.1f},{y:.1f} h {w - 8:.1f} l 8,8 v {h - 8:.1f} h {-w:.1f} z m {w - 8:.1f},0 v 8 h 8"
+        yield f'<path d="{fold}" fill="{fill}" {stroke}/>'
+    else:
+        yield f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"{round_} fill="{fill}" {stroke}/>'
+    left, right, base = x + PAD, x + w - PAD, y + TITLE - 2
+    yield _text(box.symbol, left, base, 13, theme.INK, ' font-weight="bold"')
+    if box.name:
+        yield _text(box.name, left + width(box.symbol + " ", 13, bold=True), base, 10, theme.INK)
+    yield _text(box.what, right, base, 9, theme.QUIET, ' text-anchor="end"')
+    if box.formula:
+        base += LINE
+        yield _text("= " + box.formula, left, base, 10, theme.QUIET, ' font-style="italic"')
+    yield f'<path d="M {left:.1f},{base + 5.5:.1f} H {right:.1f}" stroke="{theme.LAYER_LINE}" stroke-width="0.8"/>'
+    base += 4
+    for label, value in box.rows:
+        base += LINE
+        color = theme.ink(label, value)
+        yield _text(label, left, base, 9, theme.QUIET)
+        yield _text(value, right, base, 10, color, ' text-anchor="end"')
+
+
+def _text(text: str, x: float, y: float, size: float, color: str, more: str = "") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{color}"{more}>{escape(text)}</text>'
+
+
+def _frame(layer: int, rect: Frame) -> str:
+    x0, y0, x1, y1 = rect
+    return (
+        f'<rect x="{x0:.1f}" y="{y0:.1f}" width="{x1 - x0:.1f}" height="{y1 - y0:.1f}" rx="8" '
+        f'fill="{theme.LAYER_FILL}" stroke="{theme.LAYER_LINE}"/>'
+        + _text(f"layer {layer}", x0 + 10, y0 + 17, 11, theme.QUIET)
+    )
