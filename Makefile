@@ -60,8 +60,8 @@ notebook: $(READY)check
 bench: $(READY)bench  ## measure this project beside its peers (ARGS)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-clean:  ## remove .venv, caches, runs/ and build products
-	rm -rf .venv runs build dist *.egg-info
+clean:  ## remove .venv, caches and build products (runs/ stays: it holds your results)
+	rm -rf .venv build dist *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
 	find . -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 

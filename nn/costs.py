@@ -21,10 +21,10 @@ class QuadraticCost(Module):
 
     def forward(self, a: Any, y: Any) -> Tensor:
         """The cost of the outputs a for the targets y."""
-        if np.shape(y if not isinstance(y, Tensor) else y.data) != a.shape:
-            shape = y.shape if hasattr(y, "shape") else np.shape(y)
+        y = y if isinstance(y, Tensor) else Tensor(y)
+        if y.shape != a.shape:
             raise ShapeError(
-                f"QuadraticCost needs targets of the outputs' shape: outputs a {a.shape}, targets y {shape}.  "
+                f"QuadraticCost needs targets of the outputs' shape: outputs a {a.shape}, targets y {y.shape}.  "
                 f"Class numbers become targets with nn.data.one_hot(labels, classes)"
             )
         cost: Tensor = quadratic_cost(a, y)

@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from nn.download import KnownFile, cache_folder, locate, unpacked
 from tinygrad_edu import DataError, missing_extra
+
+from .download import KnownFile, cache_folder, locate, unpacked
 
 __all__ = ["Dataset", "Examples", "batches", "digits", "mnist", "one_hot", "read_idx"]
 
@@ -99,10 +100,7 @@ def check_matrix(values: Any, name: str) -> None:
         raise DataError(f"Examples: {name} is an array of shape (N, n), one row each, not {described(values)}.")
     if values.dtype.kind != "f":
         raise DataError(f"Examples: {name} has dtype {values.dtype}.  Write {name}.astype(np.float32).")
-    extremes = (
-        values.min(initial=0),
-        values.max(initial=0),
-    )  # they carry NaN on, and need no mask as large as x
+    extremes = values.min(initial=0), values.max(initial=0)  # they carry NaN on, and need no mask as large as x
     if not np.isfinite(extremes).all():
         i, j = np.argwhere(~np.isfinite(values))[0]
         raise DataError(f"Examples: {name}[{i}, {j}] is {values[i, j]}; learning needs finite numbers.")

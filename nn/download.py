@@ -156,11 +156,7 @@ def download(known: KnownFile, mirrors: Sequence[str], *, patience: float = 30.0
         try:
             body = fetch(url, known.largest_body, patience=patience, retries=retries)
             return contents(io.BufferedReader(io.BytesIO(body)), known)
-        except (
-            ValueError,
-            OSError,
-            HTTPError,
-        ) as error:  # ValueError: DataError, and addresses that do not parse
+        except (ValueError, OSError, HTTPError) as error:  # ValueError: DataError, and addresses that do not parse
             answers.append(f"\n  {url}: {error}")
     raise DataError(f"No mirror gave {known.name}. They answered:{''.join(answers) or ' nothing, the list is empty'}")
 

@@ -35,6 +35,7 @@ from .ops.cost import quadratic_cost
 from .ops.elementwise import absolute, exp, log, maximum, minimum, relu, sigmoid, sign, sqrt, tanh
 from .tensor import Tensor
 from .transforms import grad, value_and_grad
+from .visual import draw
 
 __version__ = "0.1.0"
 
@@ -53,6 +54,7 @@ __all__ = [
     "broadcast_to",
     "clip",
     "concatenate",
+    "draw",
     "exp",
     "grad",
     "is_grad_enabled",

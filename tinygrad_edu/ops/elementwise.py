@@ -47,7 +47,7 @@ add         = elementwise("add",      operator.add,       lambda g, z, x, y: g, 
 subtract    = elementwise("subtract", operator.sub,       lambda g, z, x, y: g,               lambda g, z, x, y: -g,             formula="x - y")
 multiply    = elementwise("multiply", operator.mul,       lambda g, z, x, y: g * y,           lambda g, z, x, y: g * x,          formula="x · y")
 divide      = elementwise("divide",   operator.truediv,   lambda g, z, x, y: g / y,           lambda g, z, x, y: -g * z / y,     formula="x / y")
-power       = elementwise("power",    operator.pow,       _power_dx,                          _power_dn,                         formula="x ^ y")
+power       = elementwise("power",    operator.pow,       _power_dx,                          _power_dn,                         formula="x ^ n")
 maximum     = elementwise("maximum",  np.maximum,         lambda g, z, x, y: _larger(g, x, y), lambda g, z, x, y: _larger(g, y, x), formula="max(x, y)")
 minimum     = elementwise("minimum",  np.minimum,         lambda g, z, x, y: _larger(g, y, x), lambda g, z, x, y: _larger(g, x, y), formula="min(x, y)")
 

@@ -65,7 +65,7 @@ def source(picture: Picture) -> str:
         with graph.subgraph(name=f"cluster_{layer}") as cluster:
             cluster.attr(
                 label=f"layer {layer}",
-                labeljust="l",
+                labeljust="r",
                 fontsize="11",
                 fontcolor=theme.QUIET,
                 style="filled,rounded",
@@ -78,8 +78,14 @@ def source(picture: Picture) -> str:
     for i, box in enumerate(picture.boxes):
         if box.layer is None:
             _node(graph, i, box, gv)
-    for i, j in picture.arrows:  # what was computed flows straight on, the leaves join it from the side
-        graph.edge(f"n{i}", f"n{j}", weight="4" if picture.boxes[i].kind == "operation" else "1")
+    for i, j in picture.arrows:
+        start, end = picture.boxes[i], picture.boxes[j]
+        graph.edge(
+            f"n{i}",
+            f"n{j}",
+            weight="12" if start.kind == "operation" else "1",  # the main flow straight, the leaves from the side
+            minlen="2" if start.layer != end.layer else "1",  # room for the leaves between two layers
+        )
     text: str = graph.source
     return text
 
@@ -102,7 +108,7 @@ def _node(graph: Any, i: int, box: Box, gv: Any) -> None:
 def _table(box: Box) -> str:
     return "".join(
         [
-            '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1.5">',
+            f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" COLOR="{theme.LAYER_LINE}">',
             *(f"<TR>{cells}</TR>" if cells != "<HR/>" else cells for cells in _lines(box)),
             "</TABLE>",
         ]
@@ -111,20 +117,25 @@ def _table(box: Box) -> str:
 
 def _lines(box: Box) -> Iterator[str]:
     """The rows of a label, in Graphviz's own small HTML: every text is escaped."""
-    title = f'<FONT POINT-SIZE="13" COLOR="{theme.INK}"><B>{escape(box.symbol)}</B></FONT>'
+    title = f'<FONT POINT-SIZE="13" COLOR="{theme.INK}"><B>{_literal(box.symbol)}</B></FONT>'
     if box.name:
-        title += f'<FONT COLOR="{theme.INK}"> {escape(box.name)}</FONT>'
-    yield f'<TD ALIGN="LEFT">{title}</TD><TD ALIGN="RIGHT">{_font(box.what, 9)}</TD>'
+        title += f'<FONT COLOR="{theme.INK}"> {_literal(box.name)}</FONT>'
+    yield f'<TD ALIGN="LEFT">{title}</TD><TD WIDTH="12"></TD><TD ALIGN="RIGHT">{_font(box.what, 9)}</TD>'
     if box.formula:
-        yield f'<TD ALIGN="LEFT" COLSPAN="2"><I>{_font("= " + box.formula, 10)}</I></TD>'
+        yield f'<TD ALIGN="LEFT" COLSPAN="3"><I>{_font("= " + box.formula, 10)}</I></TD>'
     yield "<HR/>"
     for label, value in box.rows:
         number = _font(value, 10, theme.ink(label, value))
-        yield f'<TD ALIGN="LEFT">{_font(label, 9)}</TD><TD ALIGN="RIGHT">{number}</TD>'
+        yield f'<TD ALIGN="LEFT">{_font(label, 9)}</TD><TD></TD><TD ALIGN="RIGHT">{number}</TD>'
 
 
 def _font(text: str, size: float, color: str = theme.QUIET) -> str:
-    return f'<FONT POINT-SIZE="{size}" COLOR="{color}">{escape(text)}</FONT>'
+    return f'<FONT POINT-SIZE="{size}" COLOR="{color}">{_literal(text)}</FONT>'
+
+
+def _literal(text: str) -> str:
+    """Text that means itself: no tags, no entities, and no \\N, which stands for the node's own id."""
+    return escape(text).replace("\\", "\\\\")
 
 
 # ---- the program -----------------------------------------------------------------------------------------

@@ -14,17 +14,19 @@ from .text import literal, number, superscript
 __all__ = ["Symbol", "formula"]
 
 _WORD = re.compile(r"[\w.′'\[\]]{1,12}")  # a name that can stand in a formula without being misread
+_PROSE = ("axis", "axes", "shape")  # settings whose names are plain words in a formula
 _LETTER = re.compile(r"(?<![A-Za-z])[a-z](?![A-Za-z])")
 
 
 class Symbol(NamedTuple):
-    """What stands for a value: its base, and the layer above it if it has one."""
+    """What stands for a value: its base; the layer above it and an index below it, if it has them."""
 
     base: str
     layer: int | None = None
+    below: str = ""
 
     def __str__(self) -> str:
-        return self.base + (superscript(self.layer) if self.layer is not None else "")
+        return self.base + (superscript(self.layer) if self.layer is not None else "") + self.below
 
     @property
     def short(self) -> bool:
@@ -41,17 +43,17 @@ def formula(op: Op, operands: Sequence[Symbol | float], params: Mapping[str, Any
         inside = ", ".join(str(x) if isinstance(x, Symbol) else number(x) for x in operands)
         return literal(f"{op.name}({inside})", 60)
     named = all(x.short for x in operands if isinstance(x, Symbol))
-    words = {name: setting for name, value in params.items() if (setting := _setting(value))}
+    words = {name: _setting(value) for name, value in params.items() if name not in _PROSE}
     symbols = {a: x for a, x in zip(letters, operands, strict=False) if named or not isinstance(x, Symbol)}
 
     def fill(match: re.Match[str]) -> str:
         word = match[0]
         x = symbols.get(word)
         if isinstance(x, Symbol):  # e^-z, not e^-z²: there the layer would read as a power
-            return x.base if rule[: match.start()].rstrip("-").endswith("^") else str(x)
+            return x.base + x.below if rule[: match.start()].rstrip("-").endswith("^") else str(x)
         if x is not None:
             return f"({number(x)})" if x < 0 else number(x)
-        return words.get(word, word)
+        return words.get(word) or word
 
     return literal(re.sub(r"[A-Za-z]+", fill, rule), 60)
 

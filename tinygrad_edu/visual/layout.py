@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from .ranking import SWEEPS, chains, mean, ordered, ranks
+from .ranking import SWEEPS, chains, ordered, ranks
 
 __all__ = ["Frame", "Layout", "place"]
 
 Point = tuple[float, float]
 Frame = tuple[float, float, float, float]  # u and v of two opposite corners
 
-BETWEEN_RANKS, BETWEEN_BOXES, BETWEEN_ARROWS, PAD, HEAD = 52.0, 16.0, 8.0, 10.0, 16.0
+BETWEEN_RANKS, BETWEEN_BOXES, BETWEEN_ARROWS, PAD = 52.0, 17.0, 8.0, 10.0
 
 
 @dataclass
@@ -43,7 +43,7 @@ def place(sizes: Sequence[Point], arrows: Sequence[tuple[int, int]], layers: Seq
         if layer is not None:
             members.setdefault(layer, []).append(i)
     rows = ordered(rank, links, outside)
-    across = _across(rows, links, heights)
+    across = _across(rows, links, heights, len(sizes))
     _clear(rows, across, heights, members, rank, outside)
     columns = _columns(rows, sizes)
     centres = [((columns[r][0] + columns[r][1]) / 2, across[i]) for i, r in enumerate(of_boxes)]
@@ -59,8 +59,11 @@ def place(sizes: Sequence[Point], arrows: Sequence[tuple[int, int]], layers: Seq
 # ---- across ----------------------------------------------------------------------------------------------
 
 
-def _across(rows: list[list[int]], links: list[tuple[int, int]], heights: list[float]) -> list[float]:
-    """Coordinates in the given order: each box as near to the middle of its neighbours as there is room."""
+def _across(rows: list[list[int]], links: list[tuple[int, int]], heights: list[float], boxes: int) -> list[float]:
+    """Coordinates in the given order: each box as near to the middle of its neighbours as there is room.
+
+    What was computed pulls harder than a leaf, and a bend harder still: the main flow is straight.
+    """
     across = [0.0] * len(heights)
     for row in rows:
         for i, j in pairwise(row):
@@ -68,36 +71,40 @@ def _across(rows: list[list[int]], links: list[tuple[int, int]], heights: list[f
         middle = (across[row[0]] + across[row[-1]]) / 2
         for i in row:
             across[i] -= middle
-    near: list[list[int]] = [[] for _ in heights]
+    computed = {j for _, j in links}
+    near: list[list[tuple[int, float]]] = [[] for _ in heights]
     for i, j in links:
-        near[i].append(j)
-        near[j].append(i)
-    for sweep in range(SWEEPS):
+        pull = 8.0 if i >= boxes and j >= boxes else 4.0 if i in computed else 1.0
+        near[i].append((j, pull))
+        near[j].append((i, pull))
+    pulls = [sum(pull for _, pull in links) or 0.1 for links in near]
+    for sweep in range(2 * SWEEPS):
         for row in rows if sweep % 2 else rows[::-1]:
-            wanted = [mean([across[j] for j in near[i]], across[i]) for i in row]
+            wanted = [sum(across[j] * pull for j, pull in near[i]) / pulls[i] if near[i] else across[i] for i in row]
             gaps = [_apart(heights[i], heights[j]) for i, j in pairwise(row)]
-            for i, v in zip(row, _spread(wanted, gaps), strict=True):
+            for i, v in zip(row, _spread(wanted, gaps, [pulls[i] for i in row]), strict=True):
                 across[i] = v
     return across
 
 
 def _apart(a: float, b: float) -> float:
-    return (a + b) / 2 + (BETWEEN_BOXES if a and b else BETWEEN_ARROWS)
+    """The least distance of two centres; a bend has no height."""
+    return (a + b) / 2 + (BETWEEN_BOXES if a or b else BETWEEN_ARROWS)
 
 
-def _spread(wanted: list[float], gaps: list[float]) -> list[float]:
+def _spread(wanted: list[float], gaps: list[float], pulls: list[float]) -> list[float]:
     """The positions nearest to those wanted (least squares) that keep the gaps: pool adjacent violators."""
     offsets = [0.0]
     for gap in gaps:
         offsets.append(offsets[-1] + gap)
-    pools: list[tuple[float, int]] = []  # the mean of a pool, its size
-    for w, offset in zip(wanted, offsets, strict=True):
+    pools: list[tuple[float, float, int]] = []  # of each pool the mean, the pull, how many
+    for w, offset, pull in zip(wanted, offsets, pulls, strict=True):
         mean, size = w - offset, 1
         while pools and pools[-1][0] >= mean:
-            m, s = pools.pop()
-            mean, size = (m * s + mean * size) / (s + size), s + size
-        pools.append((mean, size))
-    means = [mean for mean, size in pools for _ in range(size)]
+            m, p, s = pools.pop()
+            mean, pull, size = (m * p + mean * pull) / (p + pull), p + pull, s + size
+        pools.append((mean, pull, size))
+    means = [mean for mean, _, size in pools for _ in range(size)]
     return [mean + offset for mean, offset in zip(means, offsets, strict=True)]
 
 
@@ -135,11 +142,11 @@ def _columns(rows: list[list[int]], sizes: Sequence[Point]) -> list[Point]:
 
 
 def _frames(members: dict[int, list[int]], rects: list[Frame]) -> dict[int, Frame]:
-    """A frame round each layer, with room for its title; none where a stranger would be inside."""
+    """A frame round each layer; none where a stranger would be inside."""
     frames = {}
     for layer, inside in members.items():
         corners = list(zip(*(rects[i] for i in inside), strict=True))
-        u0, v0 = min(corners[0]) - PAD, min(corners[1]) - PAD - HEAD
+        u0, v0 = min(corners[0]) - PAD, min(corners[1]) - PAD
         u1, v1 = max(corners[2]) + PAD, max(corners[3]) + PAD
         mine = set(inside)
         strangers = [r for i, r in enumerate(rects) if i not in mine]
@@ -156,7 +163,7 @@ def _routes(
     arrivals: dict[int, list[int]] = {}
     for k, way in enumerate(ways):
         start, *bends, end = way
-        route = [(rects[start][2], across[start])]
+        route = [(rects[start][2], across[start]), (columns[rank[start]][1], across[start])]
         for i in bends:
             route += [(columns[rank[i]][0], across[i]), (columns[rank[i]][1], across[i])]
         routes.append(route)
@@ -166,5 +173,5 @@ def _routes(
         step = min(14.0, (v1 - v0) / (len(arriving) + 1))
         for slot, k in enumerate(sorted(arriving, key=lambda k: routes[k][-1][1])):
             v = across[end] + (slot - (len(arriving) - 1) / 2) * step
-            routes[k].append((rects[end][0], v))
+            routes[k] += [(columns[rank[end]][0], v), (rects[end][0], v)]
     return routes

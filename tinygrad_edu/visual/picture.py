@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,13 +14,14 @@ from ..errors import DrawingError
 from ..graph import toposort
 from ..op import Traced
 from .formula import Symbol, formula
-from .text import literal, subscript, values
+from .text import literal, plain, subscript, values
 
 __all__ = ["Box", "Picture", "read"]
 
 NOT_COMPUTED = "—, not computed"
 NOT_KEPT = "— (retain_grad() keeps it)"
-NOT_WANTED = "—, requires_grad=False"
+NOT_WANTED = "—, not asked for"
+OUTSIDE = ("x", "y", "cost")  # the roles that belong to no layer
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def _forward(made: list[Any], root: Any) -> Iterator[Any]:
 def _box(t: Any, symbols: dict[Any, Symbol], layer: int | None, used: Any, swept: bool, root: bool) -> Box:
     symbol = symbols[t]
     name = literal(t.name or "")
-    again = (str(symbol), symbol.base, f"{symbol.base}{symbol.layer}")
+    again = (str(symbol), symbol.base, f"{symbol.base}{symbol.layer}", f"{symbol.base}{plain(symbol.below)}")
     what, how, hint = ("parameter", "", "") if t.requires_grad else ("data", "", "")
     if t.op is not None:
         axis = t.params.get("axis")
@@ -137,7 +140,7 @@ def _rows(t: Any, symbol: Symbol, used: Any, swept: bool) -> Iterator[tuple[str,
     if used is not t._data and not np.array_equal(used, t._data, equal_nan=t.dtype.kind == "f"):
         yield "value now", values(t.data)  # assigned since: the graph keeps what it has seen
     delta = symbol.base == "z" and symbol.layer is not None
-    label = f"gradient δ{str(symbol)[1:]}" if delta else "gradient"
+    label = f"gradient {symbol._replace(base='δ')}" if delta else "gradient"
     kept = t.op is None or "retain_grad" in (t._notes or {})
     if t.grad is not None:
         yield label, values(t.grad.data)
@@ -153,25 +156,32 @@ def _rows(t: Any, symbol: Symbol, used: Any, swept: bool) -> Iterator[tuple[str,
 def _role(t: Any) -> tuple[str, int] | None:
     """The symbol and the layer that `nn` gave it."""
     match t.role:
-        case (str(symbol), int(layer)):
+        case (str(symbol), int(layer)) if literal(symbol):
             return literal(symbol, 12), layer
     return None
 
 
 def _symbols(tensors: list[Any]) -> dict[Any, Symbol]:
-    """The lecture's symbol, else the name, else v₁, v₂, … in the order of the computation."""
+    """The lecture's symbol, else the name, else v₁, v₂, … in the order of the computation.
+
+    Where several have one role, neuron by neuron, the name tells them apart: w21 in layer 3 is w³₂₁.
+    """
     symbols = {}
     unnamed = 0
+    holders = Counter(role for t in tensors if (role := _role(t)) is not None)
     for t in tensors:
-        role = _role(t)
-        if role is not None and role[0]:
+        role, name = _role(t), literal(t.name or "")
+        if role is not None and (holders[role] == 1 or not name):
             base, layer = role
-            symbols[t] = Symbol(base, None if base in ("x", "y", "cost") else layer)
-        elif name := literal(t.name or ""):
+            symbols[t] = Symbol(base, None if base in OUTSIDE else layer)
+        elif role is not None and re.fullmatch(re.escape(role[0]) + "[0-9]{1,4}", name):
+            base, layer = role
+            symbols[t] = Symbol(base, None if base in OUTSIDE else layer, subscript(int(name[len(base) :])))
+        elif name:
             symbols[t] = Symbol(name)
         else:
             unnamed += 1
-            symbols[t] = Symbol("v" + subscript(unnamed))
+            symbols[t] = Symbol("v", None, subscript(unnamed))
     return symbols
 
 
@@ -188,7 +198,7 @@ def _layers(tensors: list[Any], arrows: list[tuple[int, int]]) -> list[int | Non
     for i in reversed(range(far)):
         role = _role(tensors[i])
         if role is not None:
-            nearest[i] = (0, None if role[0] in ("x", "y", "cost") else role[1])
+            nearest[i] = (0, None if role[0] in OUTSIDE else role[1])
         elif tensors[i].requires_grad:
             steps, layer = min((nearest[j] for j in outputs[i]), key=lambda n: n[0], default=(far, None))
             nearest[i] = (steps + 1, layer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Sequence
 
-__all__ = ["SWEEPS", "chains", "mean", "ordered", "ranks"]
+__all__ = ["SWEEPS", "chains", "ordered", "ranks"]
 
 SWEEPS = 12
 LONG = 40  # an arrow over more ranks than this is drawn straight
@@ -26,7 +26,7 @@ def ranks(n: int, arrows: Sequence[tuple[int, int]], layers: Sequence[int | None
         for j in range(n):
             layer = layers[j]
             floor = floors[layer] if layer is not None else 0
-            rank[j] = max([floor, *(rank[i] + 1 for i in inputs[j])])
+            rank[j] = max([floor, *(rank[i] + 1 + (layers[i] != layer) for i in inputs[j])])
         top = first
         before = dict(floors)
         for band in bands:
@@ -36,8 +36,9 @@ def ranks(n: int, arrows: Sequence[tuple[int, int]], layers: Sequence[int | None
             break
     for i in range(n):
         if not inputs[i] and outputs[i]:
-            rank[i] = max(rank[i], min(rank[j] for j in outputs[i]) - 1)
-    return rank
+            rank[i] = max(rank[i], min(rank[j] - 1 - (layers[i] != layers[j]) for j in outputs[i]))
+    dense = {r: k for k, r in enumerate(sorted(set(rank)))}
+    return [dense[r] for r in rank]
 
 
 def chains(rank: list[int], arrows: Sequence[tuple[int, int]]) -> tuple[list[list[int]], list[int]]:
@@ -65,7 +66,7 @@ def ordered(rank: list[int], links: list[tuple[int, int]], outside: list[int]) -
         side = sweep % 2
         place = {i: float(k) for row in rows for k, i in enumerate(row)}
         for row in rows if side == 0 else rows[::-1]:
-            middle = {i: mean([place[j] for j in near[side][i]], place[i]) for i in row}
+            middle = {i: _mean([place[j] for j in near[side][i]], place[i]) for i in row}
             row.sort(key=lambda i: (outside[i], middle[i]))
             place.update({i: float(k) for k, i in enumerate(row)})
         crossings = _crossings(rows, rank, links)
@@ -87,16 +88,16 @@ def _crossings(rows: list[list[int]], rank: list[int], links: list[tuple[int, in
     """How many links between two ranks cross: the inversions among their ends."""
     place = {i: k for row in rows for k, i in enumerate(row)}
     total = 0
-    ends: list[list[Point]] = [[] for _ in rows]
+    ends: list[list[tuple[int, int]]] = [[] for _ in rows]
     for i, j in links:
         ends[rank[i]].append((place[i], place[j]))
     for pairs in ends:
-        seen: list[float] = []
+        seen: list[int] = []
         for _, end in sorted(pairs):
             total += len(seen) - bisect_right(seen, end)
             insort(seen, end)
     return total
 
 
-def mean(xs: list[float], otherwise: float) -> float:
+def _mean(xs: list[float], otherwise: float) -> float:
     return sum(xs) / len(xs) if xs else otherwise

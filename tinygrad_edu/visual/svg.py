@@ -13,6 +13,7 @@ from .text import width
 __all__ = ["svg"]
 
 TITLE, LINE, PAD, GAP, MARGIN = 20.0, 15.0, 9.0, 14.0, 14.0
+HEAD = 16.0  # for "layer 2", above the boxes
 
 
 def svg(picture: Picture) -> str:
@@ -46,16 +47,19 @@ class _Turn:
         self.direction = direction
         self.u0, self.v0, self.u1, self.v1 = layout.extent
         size = (self.u1 - self.u0 + 2 * MARGIN, self.v1 - self.v0 + 2 * MARGIN)
-        self.size = size if direction in ("LR", "RL") else size[::-1]
+        self.head = HEAD if layout.frames else 0.0
+        w, h = size if direction in ("LR", "RL") else size[::-1]
+        self.size = w, h + self.head
 
     def point(self, p: Point) -> Point:
         u = (self.u1 - p[0] if self.direction in ("RL", "BT") else p[0] - self.u0) + MARGIN
         v = p[1] - self.v0 + MARGIN
-        return (u, v) if self.direction in ("LR", "RL") else (v, u)
+        x, y = (u, v) if self.direction in ("LR", "RL") else (v, u)
+        return x, y + self.head
 
     def rect(self, frame: Frame) -> Frame:
         (x0, y0), (x1, y1) = self.point(frame[:2]), self.point(frame[2:])
-        return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+        return min(x0, x1), min(y0, y1) - HEAD, max(x0, x1), max(y0, y1)
 
     def arrow(self, route: list[Point]) -> str:
         """A curve that leaves and arrives along u, and its head."""
@@ -99,12 +103,12 @@ def _box(box: Box, x: float, y: float, w: float, h: float) -> Iterator[str]:
     stroke = f'stroke="{line}" stroke-width="{1.4 if box.root else look.thick}"'
     yield f"<title>{escape(box.hint)}</title>"
     if box.root:
-        yield f'<rect x="{x - 4:.1f}" y="{y - 4:.1f}" width="{w + 8:.1f}" height="{h + 8:.1f}"{round_} fill="none" {stroke}/>'
+        yield _rect((x - 4, y - 4, w + 8, h + 8), f'{round_} fill="none" {stroke}')
     if look.shape == "note":
         fold = f"M {x:.1f},{y:.1f} h {w - 8:.1f} l 8,8 v {h - 8:.1f} h {-w:.1f} z m {w - 8:.1f},0 v 8 h 8"
         yield f'<path d="{fold}" fill="{fill}" {stroke}/>'
     else:
-        yield f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"{round_} fill="{fill}" {stroke}/>'
+        yield _rect((x, y, w, h), f'{round_} fill="{fill}" {stroke}')
     left, right, base = x + PAD, x + w - PAD, y + TITLE - 2
     yield _text(box.symbol, left, base, 13, theme.INK, ' font-weight="bold"')
     if box.name:
@@ -126,10 +130,12 @@ def _text(text: str, x: float, y: float, size: float, color: str, more: str = ""
     return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{color}"{more}>{escape(text)}</text>'
 
 
-def _frame(layer: int, rect: Frame) -> str:
-    x0, y0, x1, y1 = rect
-    return (
-        f'<rect x="{x0:.1f}" y="{y0:.1f}" width="{x1 - x0:.1f}" height="{y1 - y0:.1f}" rx="8" '
-        f'fill="{theme.LAYER_FILL}" stroke="{theme.LAYER_LINE}"/>'
-        + _text(f"layer {layer}", x0 + 10, y0 + 17, 11, theme.QUIET)
-    )
+def _rect(at: Frame, more: str) -> str:
+    x, y, w, h = at
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"{more}/>'
+
+
+def _frame(layer: int, at: Frame) -> str:
+    x0, y0, x1, y1 = at
+    look = f' rx="8" fill="{theme.LAYER_FILL}" stroke="{theme.LAYER_LINE}"'
+    return _rect((x0, y0, x1 - x0, y1 - y0), look) + _text(f"layer {layer}", x0 + 10, y0 + 17, 11, theme.QUIET)

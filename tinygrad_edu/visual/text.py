@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["literal", "number", "subscript", "superscript", "values", "width"]
+__all__ = ["literal", "number", "plain", "subscript", "superscript", "values", "width"]
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _SUBSCRIPTS = str.maketrans("0123456789-", "₀₁₂₃₄₅₆₇₈₉₋")
@@ -23,6 +23,11 @@ def subscript(n: int) -> str:
     return str(n).translate(_SUBSCRIPTS)
 
 
+def plain(index: str) -> str:
+    """The digits of a subscript: ₁₂ -> 12."""
+    return unicodedata.normalize("NFKC", index)
+
+
 def literal(text: str, most: int = 40) -> str:
     """`text` on one line, without control characters and changes of direction; … where it was cut."""
     line = " ".join(text[:1000].split())
@@ -34,7 +39,8 @@ def literal(text: str, most: int = 40) -> str:
 def number(value: Any, digits: int = 6) -> str:
     """A single number in full: six significant digits."""
     if isinstance(value, (bool, np.bool, int, np.integer)):
-        return str(value) if abs(int(value)) < 10**15 else f"{value:.{digits}g}"
+        size = abs(int(value))
+        return str(value) if size < 10**15 else f"{value:.{digits}g}" if size < 10**300 else "a huge integer"
     return f"{value:.{digits}g}"
 
 
