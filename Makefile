@@ -5,7 +5,7 @@ PYTHON      = python3
 DATA        = digits
 DATA_DIR    =
 ARGS        =
-PYTEST_ARGS = -n 2
+PYTEST_ARGS = -n auto
 TORCH       = torch==2.13.0
 
 BIN   := .venv/bin

@@ -1,6 +1,6 @@
 """nn: layers, costs, optimizers and training, on the public face of tinygrad_edu."""
 
-from . import data, init, lecture, metrics, optim
+from . import data, init, lecture, metrics, optim, plot
 from .checkpoint import load, save
 from .costs import CrossEntropyLoss, QuadraticCost
 from .data import Dataset, Examples
@@ -31,6 +31,7 @@ __all__ = [
     "load",
     "metrics",
     "optim",
+    "plot",
     "predict",
     "save",
     "train_step",

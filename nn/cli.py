@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import math
 import sys
 import time
@@ -12,13 +13,24 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from tinygrad_edu import DataError, ShapeError, Tensor, TinygradEduError, __version__, draw
+from tinygrad_edu import (
+    DataError,
+    MissingExtraError,
+    ShapeError,
+    Tensor,
+    TinygradEduError,
+    TrainingError,
+    __version__,
+    draw,
+    missing_extra,
+)
 
 from . import data, plot
 from .checkpoint import load, save
 from .costs import CrossEntropyLoss, QuadraticCost
 from .init import INITS
-from .layers import ACTIVATIONS, MLP
+from .layers import ACTIVATIONS, MLP, Linear, Sequential
+from .metrics import accuracy
 from .module import Module
 from .optim import SGD
 from .train import History, fit
@@ -33,6 +45,11 @@ OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 def train(args: argparse.Namespace) -> int:
     """Train the lecture's network and leave the model and pictures in a folder."""
+    for package, extra in (("safetensors", "train"), ("matplotlib", "plot")):  # now, and not after the training
+        try:
+            importlib.import_module(package)
+        except ImportError:
+            raise missing_extra(package, extra, "tinygrad-edu train") from None
     dataset = data.digits() if args.data == "digits" else data.mnist(args.data_dir)
     n_in, n_out = dataset.train.x.shape[1], dataset.train.y.shape[1]
     sizes = args.sizes or [n_in, 30, n_out]
@@ -56,7 +73,7 @@ def train(args: argparse.Namespace) -> int:
     begun = time.perf_counter()
     history = fit(net, cost, optimizer, dataset, args.epochs, args.batch, rng=rng)
     print(f"trained in {time.perf_counter() - begun:.1f} s", end="")
-    print(f", test accuracy {100 * history.accuracies[-1]:.2f} %" if history.accuracies else "")
+    print(f", test accuracy {100 * accuracy(net, dataset.test):.2f} %")
     for what, path in _results(folder, net, cost, dataset, history):
         print(f"  {what:16s} {path}")
     return INTERRUPTED if history.interrupted else OK
@@ -64,6 +81,10 @@ def train(args: argparse.Namespace) -> int:
 
 def draw_model(args: argparse.Namespace) -> int:
     """Draw the graph of backpropagation of a saved model for one example."""
+    if not Path(args.model).is_file():
+        raise DataError(f"there is no model file {args.model}")
+    if Path(args.out).suffix not in (".svg", ".png", ".pdf", ".gv", ".dot", ".txt"):
+        raise DataError(f"--out: the suffix is one of .svg .png .pdf .gv .dot .txt, not {args.out!r}")
     net = load(args.model)
     dataset = data.digits() if args.data == "digits" else data.mnist(args.data_dir)
     examples = dataset.test
@@ -99,8 +120,8 @@ def backpropagated(net: Module, cost: Module, example: data.Examples) -> Any:
 
 def _cost_of(net: Module) -> Module:
     """The quadratic cost for a network that ends in an activation, cross-entropy for one that ends in logits."""
-    last = net.config()["layers"][-1]["type"]
-    return CrossEntropyLoss() if last == "Linear" else QuadraticCost()
+    last = [m for m in net.modules() if not isinstance(m, Sequential)][-1:]
+    return CrossEntropyLoss() if last and isinstance(last[0], Linear) else QuadraticCost()
 
 
 def _results(
@@ -251,9 +272,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         result: int = args.run(args)
+    except (TrainingError, MissingExtraError, MemoryError) as error:
+        print(f"tinygrad-edu: {error}", file=sys.stderr)
+        return FAILED
     except (TinygradEduError, OSError) as error:
         print(f"tinygrad-edu: {error}", file=sys.stderr)
-        return WRONG_USE if isinstance(error, (DataError, ShapeError)) else FAILED
+        return WRONG_USE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu import DataError, ShapeError, Tensor, logsumexp, quadratic_cost
+from tinygrad_edu import DataError, ShapeError, Tensor, log_softmax, quadratic_cost
 
-from .module import Module
+from .module import Module, as_tensor
 
 __all__ = ["CrossEntropyLoss", "QuadraticCost"]
 
@@ -21,15 +21,8 @@ class QuadraticCost(Module):
 
     def forward(self, a: Any, y: Any) -> Tensor:
         """The cost of the outputs a for the targets y."""
-        y = y if isinstance(y, Tensor) else Tensor(y)
-        if y.shape != a.shape:
-            raise ShapeError(
-                f"QuadraticCost needs targets of the outputs' shape: outputs a {a.shape}, targets y {y.shape}.  "
-                f"Class numbers become targets with nn.data.one_hot(labels, classes)"
-            )
-        cost: Tensor = quadratic_cost(a, y)
-        _name(cost, y)
-        return cost
+        y = as_tensor(y)
+        return _named(quadratic_cost(as_tensor(a), y), y)
 
 
 class CrossEntropyLoss(Module):
@@ -40,19 +33,18 @@ class CrossEntropyLoss(Module):
 
     def forward(self, z: Any, y: Any) -> Tensor:
         """The cost of the logits z for the targets y."""
-        labels = y.data if isinstance(y, Tensor) else np.asarray(y)
-        if len(z.shape) != 2 or labels.shape not in (z.shape, z.shape[:1]):
+        z, y = as_tensor(z), as_tensor(y)
+        if z.ndim != 2 or y.shape not in (z.shape, z.shape[:1]) or z.size == 0:
             raise ShapeError(
-                f"CrossEntropyLoss needs logits (S, n) and targets (S, n), or class numbers (S,): "
-                f"got logits {z.shape}, targets {labels.shape}"
+                f"CrossEntropyLoss needs logits (S, n), of one example at least, and targets (S, n), or class "
+                f"numbers (S,): got logits {z.shape}, targets {y.shape}"
             )
-        if labels.shape == z.shape:
-            right = (z * y).sum(axis=1)
+        log_p = log_softmax(z, axis=1)
+        if y.shape == z.shape:
+            cost = -(log_p * y).sum(axis=1).mean()
         else:
-            right = z[np.arange(len(labels)), _class_numbers(labels, z.shape[1])]
-        cost: Tensor = (logsumexp(z, axis=1) - right).mean()
-        _name(cost, y)
-        return cost
+            cost = -log_p[np.arange(len(y)), _class_numbers(y.data, z.shape[1])].mean()
+        return _named(cost, y)
 
 
 def _class_numbers(labels: Any, classes: int) -> Any:
@@ -65,8 +57,9 @@ def _class_numbers(labels: Any, classes: int) -> Any:
     return labels
 
 
-def _name(cost: Tensor, y: Any) -> None:
+def _named(cost: Tensor, y: Tensor) -> Tensor:
     """The lecture's names, for pictures and messages."""
     cost.role = ("cost", 0)
-    if isinstance(y, Tensor) and y.role is None and y.name is None:
+    if y.role is None and y.name is None and y.op is None:
         y.role = ("y", 0)
+    return cost

@@ -65,7 +65,7 @@ def locate(home: Path, files: Sequence[KnownFile], mirrors: Sequence[str], *, ow
     one is damaged, and counts as missing. No mirrors: no download. `advice` ends the DataError about a lack.
     """
     paths = {known: find(home, known) for known in files}
-    if own and all(paths.values()):
+    if own and all(paths.values()):  # nothing to verify: spares the hashing, 0.2 s for MNIST
         return [path for path in paths.values() if path]
     faults = {known: stranger(path, known) if path else "not found" for known, path in paths.items()}
     missing = [known for known in files if paths[known] is None or (faults[known] and not own)]

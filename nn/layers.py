@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tinygrad_edu import ShapeError, Tensor, linear, relu, sigmoid, tanh
 
 from .init import Seed, as_generator, init_linear
-from .module import Module
+from .module import Module, as_tensor
 
 __all__ = ["MLP", "Linear", "ReLU", "Sequential", "Sigmoid", "Tanh"]
 
@@ -39,13 +39,17 @@ class Linear(Module):
         w, b = init_linear(init, n_out, n_in, rng)
         self.weight = Tensor(w, requires_grad=True, dtype=dtype)
         self.bias = Tensor(b, requires_grad=True, dtype=dtype) if bias else None
-        self.layer: int | None = None
 
     def forward(self, x: Any) -> Tensor:
         """Z = X Wᵀ + b, one example per row."""
-        z = linear(x, self.weight, self.bias) if self.bias is not None else x @ self.weight.T
-        if self.layer is not None:
-            z.role = ("z", self.layer)
+        x = as_tensor(x)
+        z: Tensor = linear(x, self.weight, self.bias)
+        layer = _layer_of(x) + 1
+        z.role = ("z", layer)
+        if self.weight.role != ("w", layer):
+            self.weight.role = ("w", layer)
+            if self.bias is not None:
+                self.bias.role = ("b", layer)
         return z
 
     def config(self) -> dict[str, Any]:
@@ -58,19 +62,30 @@ class Linear(Module):
         return f"Linear({n_in}, {n_out}{'' if self.bias is not None else ', bias=False'})"
 
 
+def _layer_of(x: Tensor) -> int:
+    """The number of the layer whose activities x are.  As in the lecture, the input is layer 1.
+
+    So layers are numbered on the way of the signal: z and a, w and b know theirs, and pictures and messages
+    say z2, a2, w2, b2, in every network that a layer is part of.
+    """
+    if x.role is not None:
+        return x.role[1]
+    if x.op is None and x.name is None:
+        x.role = ("x", 1)
+    return 1
+
+
 class Activation(Module):
     """a = f(z), neuron by neuron."""
 
     function: Callable[[Any], Any]
 
-    def __init__(self) -> None:
-        self.layer: int | None = None
-
     def forward(self, z: Any) -> Tensor:
         """The activity of each neuron."""
+        z = as_tensor(z)
         a: Tensor = type(self).function(z)
-        if self.layer is not None:
-            a.role = ("a", self.layer)
+        if z.role is not None:
+            a.role = ("a", z.role[1])
         return a
 
     def config(self) -> dict[str, Any]:
@@ -100,26 +115,13 @@ class ReLU(Activation):
 
 
 class Sequential(Module):
-    """Modules one after the other.  Layers are numbered as in the lecture: the input is layer 1.
-
-    Each linear layer's w, b and z, and the activity a that follows, know their number: pictures and
-    messages say z2, a2.  A module can be picked by its place: net[0].
-    """
+    """Modules one after the other.  A module can be picked by its place: net[0]."""
 
     def __init__(self, *modules: Module) -> None:
         for m in modules:
             if not isinstance(m, Module):
                 raise TypeError(f"Sequential takes modules, as nn.Sigmoid(), not {m!r:.60}")
         self.layers = list(modules)
-        number = 1
-        for m in modules:
-            if isinstance(m, Linear):
-                number += 1
-                m.weight.role = ("w", number)
-                if m.bias is not None:
-                    m.bias.role = ("b", number)
-            if isinstance(m, (Linear, Activation)):
-                m.layer = number
 
     def children(self) -> Iterator[tuple[str, Any]]:
         """The modules by their places: "0", "1", …"""
@@ -128,8 +130,6 @@ class Sequential(Module):
 
     def forward(self, x: Any) -> Any:
         """The last module's output."""
-        if isinstance(x, Tensor) and x.role is None and x.name is None and x.op is None:
-            x.role = ("x", 1)
         for m in self.layers:
             x = m(x)
         return x

@@ -44,6 +44,12 @@ def accuracy(net: Module, examples: Examples) -> float:
 
 def confusion_matrix(labels: Array, predicted: Array, classes: int = 10) -> Array:
     """counts[i, j]: how many examples of class i were taken for class j."""
+    labels, predicted = np.asarray(labels), np.asarray(predicted)
+    if labels.ndim != 1 or labels.shape != predicted.shape:
+        raise DataError(f"one answer for each label: got labels {labels.shape}, answers {predicted.shape}")
+    for name, values in (("label", labels), ("answer", predicted)):
+        if values.dtype.kind not in "iu" or np.any((values < 0) | (values >= classes)):
+            raise DataError(f"every {name} is a class 0 … {classes - 1}: got {values!r:.80}")
     counts = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts

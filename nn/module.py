@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tinygrad_edu import DataError, Tensor
 
-__all__ = ["Module"]
+__all__ = ["Module", "as_tensor"]
 
 
 class Module:
@@ -97,30 +97,50 @@ class Module:
             raise DataError(
                 f"the state does not fit {type(self).__name__}: missing {sorted(missing)}, unknown {sorted(unknown)}"
             )
-        fitting = {}
+        fitting: dict[int, tuple[Tensor, str, Any]] = {}
         for name, t in mine.items():
-            value = np.asarray(state[name].data if isinstance(state[name], Tensor) else state[name])
-            if value.shape != t.shape:
-                raise DataError(f"{name!r} has shape {t.shape} here, and {value.shape} in the state")
-            if not np.can_cast(value.dtype, t.dtype, "same_kind"):
-                raise DataError(f"{name!r} has dtype {t.dtype} here, and {value.dtype} in the state")
-            if value.dtype.kind == "f" and not np.isfinite(value).all():
-                raise DataError(f"{name!r} holds NaN or infinity in the state")
-            fitting[name] = value
-        for name, t in mine.items():
-            t.assign(fitting[name])
+            value = _fitting(name, t, state[name])
+            _, first, other = fitting.setdefault(id(t), (t, name, value))
+            if not np.array_equal(other, value):
+                raise DataError(f"{first!r} and {name!r} are one Tensor here (tied), and differ in the state")
+        for t, _, value in fitting.values():
+            t.assign(value, copy=False)
 
     def config(self) -> dict[str, Any]:
         """What its constructor needs to make another one of the same shape; a file of a model says this."""
         raise TypeError(f"{type(self).__name__} does not say how it was made: define config(self) to save it")
 
     def __repr__(self) -> str:
+        if not any(True for _ in self.children()):
+            return f"{type(self).__name__}()"
         inside = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in self.children()]
         return f"{type(self).__name__}(\n" + "\n".join(inside) + "\n)"
 
 
+def _fitting(name: str, t: Tensor, value: Any) -> Any:
+    """A copy of the value in the dtype of t; DataError if it does not fit into it."""
+    try:
+        array = np.array(value.data if isinstance(value, Tensor) else value)
+    except ValueError as error:
+        raise DataError(f"{name!r} is no array in the state: {error}") from None
+    if array.shape != t.shape:
+        raise DataError(f"{name!r} has shape {t.shape} here, and {array.shape} in the state")
+    if not np.can_cast(array.dtype, t.dtype, "same_kind"):
+        raise DataError(f"{name!r} has dtype {t.dtype} here, and {array.dtype} in the state")
+    with np.errstate(over="ignore"):
+        array = array.astype(t.dtype)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise DataError(f"{name!r} holds NaN or infinity, or a number too large for {t.dtype}, in the state")
+    return array
+
+
+def as_tensor(x: Any) -> Tensor:
+    """x itself if it is a Tensor, else a Tensor of its values."""
+    return x if isinstance(x, Tensor) else Tensor(x)
+
+
 def _tensors_and_modules(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, (Tensor, Module)):
+    if isinstance(value, Module) or (isinstance(value, Tensor) and value.op is None):  # not what it computed
         yield name, value
     elif isinstance(value, (list, tuple)):
         for i, entry in enumerate(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,8 +32,8 @@ class SGD:
             if not isinstance(p, Tensor) or not p.requires_grad or p.op is not None:
                 raise GradientError(f"SGD can only learn leaves that require a gradient, not {p!r:.80}")
         for name, value in (("lr", lr), ("momentum", momentum), ("weight_decay", weight_decay)):
-            if not value >= 0:
-                raise ValueError(f"{name} must not be negative: got {value}")
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name} is a number, 0 or more: got {value}")
         self.parameters: list[Tensor] = list({id(p): p for p in given}.values())  # a tied one once
         self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
         self.velocity: list[Any] = [None] * len(self.parameters)
@@ -45,7 +46,7 @@ class SGD:
     def step(self) -> None:
         """Move every parameter that has a gradient; all of them, or, if something fails, none."""
         lr, momentum, weight_decay = float(self.lr), float(self.momentum), float(self.weight_decay)
-        moved = []
+        moves = []
         for i, p in enumerate(self.parameters):
             if p.grad is None:
                 continue
@@ -54,8 +55,13 @@ class SGD:
                 v = v + weight_decay * p.data
             if momentum:
                 v = v if self.velocity[i] is None else momentum * self.velocity[i] + v
-            moved.append((i, p, v, p.data - lr * v))
-        for i, p, v, new in moved:
-            if momentum:
-                self.velocity[i] = v
-            p.assign(new, copy=False)
+            moves.append((i, p, v, p.data - lr * v, p.data, self.velocity[i]))
+        try:
+            for i, p, v, new, _, _ in moves:
+                p.assign(new, copy=False)
+                self.velocity[i] = v if momentum else None
+        except BaseException:  # Ctrl-C in the middle: back to where all were
+            for i, p, _, _, old, velocity in moves:
+                p.assign(old, copy=False)
+                self.velocity[i] = velocity
+            raise

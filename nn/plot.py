@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_edu import missing_extra
+from tinygrad_edu import DataError, missing_extra
 
 from .data import Examples
 from .metrics import confusion_matrix, predict
@@ -59,8 +59,8 @@ def curves(history: History, ax: Axes | None = None) -> Axes:
         right.set_ylabel("test accuracy (%)", color=ORANGE)
         right.set_ylim(0, 100)
         title = f"test accuracy {percent[-1]:.1f} % after {numbers[-1]} epochs"
-    for axes in ax.figure.axes:
-        axes.spines["top"].set_visible(False)
+        right.spines["top"].set_visible(False)
+    ax.spines["top"].set_visible(False)
     ax.set_title(title)
     return ax
 
@@ -84,6 +84,8 @@ def confusion(net: Module, examples: Examples, ax: Axes | None = None) -> Axes:
 
 def mistakes(net: Module, examples: Examples, most: int = 24) -> Figure:
     """The first examples that the network gets wrong: what it is, and what the network says."""
+    if examples.image_shape is None:
+        raise DataError("these examples are no pictures: their image_shape is None")
     predicted = predict(net, examples.x)
     wrong = np.flatnonzero(predicted != examples.labels)
     shown = wrong[:most]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from tinygrad_edu import DataError, Tensor, TrainingError
 
-from .data import Dataset, Examples, batches
+from .data import Dataset, Examples, batches, check_whole
 from .init import Seed, as_generator
 from .metrics import outputs, predict
 from .module import Module
@@ -81,8 +82,7 @@ def train_step(net: Module, cost: Module, optimizer: Optimizer, x: Any, y: Any) 
     value = float(c.item())
     if not math.isfinite(value):
         raise TrainingError(
-            f"the cost is {value}: the parameters are too large or not finite.  Try a smaller learning rate; "
-            f"the parameters are those before this step"
+            f"the cost is {value}: the parameters are too large or not finite.  Try a smaller learning rate"
         )
     optimizer.zero_grad()
     c.backward()
@@ -110,53 +110,72 @@ def fit(
     progress  True: a line per epoch (and a bar on a terminal); False: silence; or where to send the lines
 
     Ctrl-C ends the training: the network keeps what it has learned, and the History says so.
-    A cost that is not finite raises TrainingError, before the update that would spoil the parameters.
+    A cost that is not finite raises TrainingError; the parameters are finite then, if they were at the start.
     """
     if isinstance(data, Dataset):
         test = data.test if test is None else test
         data = data.train
-    if epochs < 0:
-        raise ValueError(f"epochs must not be negative: got {epochs}")
+    if not isinstance(data, Examples):
+        raise DataError(f"fit takes a nn.Dataset or nn.Examples(x, y, labels), not {type(data).__name__}")
+    check_whole(epochs, 0, None, "fit: epochs, the passes over the training data,")
+    check_whole(batch_size, 1, None, "fit: batch_size, the examples in a mini-batch,")
     if len(data) == 0:
         raise DataError("there are no training examples")
     rng = as_generator(rng)
     say = _speaker(progress)
     history = History()
-    start = time.perf_counter()
-    _first_look(net, cost, data, test, history)
-    say(_line(history.epochs[0], epochs, "before training"))
-    net.train()
-    for number in range(1, epochs + 1):
-        begun = time.perf_counter()
-        total, seen = 0.0, 0
+    number, seen, start = 0, 0, time.perf_counter()
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found by train_step, which explains
         try:
-            for x, y in _bar(batches(data, batch_size, rng), data, batch_size, number, epochs, progress):
-                total += train_step(net, cost, optimizer, x, y) * len(x)
-                seen += len(x)
+            history.epochs.append(_first_look(net, cost, data, test))
+            say(_line(history.epochs[0], epochs, "before training"))
+            net.train()
+            for number in range(1, epochs + 1):
+                begun, total, seen = time.perf_counter(), 0.0, 0
+                with _safety_net(net, lambda: f"epoch {number}, example {seen} of {len(data)}"):  # noqa: B023
+                    for x, y in _bar(batches(data, batch_size, rng), data, batch_size, number, epochs, progress):
+                        total += train_step(net, cost, optimizer, x, y) * len(x)
+                        seen += len(x)
+                seconds = time.perf_counter() - begun
+                history.epochs.append(Epoch(number, total / seen, *_tested(net, test), seconds, seen))
+                left = (time.perf_counter() - start) / number * (epochs - number)
+                rate = f"{seen / max(seconds, 1e-9):,.0f} examples/s"
+                say(_line(history.epochs[-1], epochs, f"{seconds:.1f} s  {rate}  left {left:.0f} s"))
         except KeyboardInterrupt:
             history.interrupted = True
+            net.train()
             say(
                 f"interrupted in epoch {number} after {seen} of {len(data)} examples: the network keeps what it learned"
             )
-            return history
-        except TrainingError as error:
-            raise TrainingError(f"epoch {number}, example {seen} of {len(data)}: {error}") from None
-        seconds = time.perf_counter() - begun
-        right, tested = _tested(net, test)
-        history.epochs.append(Epoch(number, total / seen, right, tested, seconds, seen))
-        left = (time.perf_counter() - start) / number * (epochs - number)
-        rate = f"{seen / seconds:,.0f} examples/s"
-        say(_line(history.epochs[-1], epochs, f"{seconds:.1f} s  {rate}  left {left:.0f} s"))
     return history
 
 
-def _first_look(net: Module, cost: Module, data: Examples, test: Examples | None, history: History) -> None:
+@contextmanager
+def _safety_net(net: Module, place: Callable[[], str]) -> Iterator[None]:
+    """Parameters that are not finite any more become again what they were before the epoch."""
+    before = [(p, p.data) for p in net.parameters()]
+    trouble = ""
+    try:
+        yield
+    except TrainingError as error:
+        trouble = str(error)
+    if all(np.isfinite(p.data).all() for p, _ in before):
+        if trouble:
+            raise TrainingError(f"{place()}: {trouble}.  The parameters are those before this step")
+        return
+    for p, data in before:
+        p.assign(data)
+    raise TrainingError(
+        f"{place()}: {trouble or 'a gradient was not finite'}.  The parameters are those before this epoch"
+    )
+
+
+def _first_look(net: Module, cost: Module, data: Examples, test: Examples | None) -> Epoch:
     """Epoch 0: the network as it is."""
     value = float(cost(Tensor(outputs(net, data.x)), Tensor(data.y, copy=False)).item())
     if not math.isfinite(value):
         raise TrainingError(f"the cost before training is {value}: look for NaN in the parameters")
-    right, tested = _tested(net, test)
-    history.epochs.append(Epoch(0, value, right, tested, 0.0, 0))
+    return Epoch(0, value, *_tested(net, test), 0.0, 0)
 
 
 def _tested(net: Module, test: Examples | None) -> tuple[int | None, int]:

@@ -21,6 +21,7 @@ from .functions import (
     max,
     mean,
     min,
+    quadratic_cost,
     reshape,
     softmax,
     stack,
@@ -31,7 +32,6 @@ from .functions import (
 from .graph import is_grad_enabled, no_grad
 from .op import Op
 from .ops import TABLE
-from .ops.cost import quadratic_cost
 from .ops.elementwise import absolute, exp, log, maximum, minimum, relu, sigmoid, sign, sqrt, tanh
 from .tensor import Tensor
 from .transforms import grad, value_and_grad

@@ -31,11 +31,16 @@ def backprop(root: Any, seed: Any, keep: Iterable[Any] = (), create_graph: bool 
         if t in kept or (t._notes and "retain_grad" in t._notes):
             kept[t] = g
         z, values = (t, _unchanged(t)) if create_graph else (t._data, t._arrays)
-        for x, rule in zip(t.inputs, t.op.vjps, strict=False):
+        rules, params = t.op.vjps, t.params
+        parts = rules(g, z, *values, **params) if callable(rules) else None  # any number of inputs: all at once
+        for i, x in enumerate(t.inputs):
             if isinstance(x, Traced) and x._requires_grad:
-                if rule is None:
-                    raise GradientError(f"{t.op.name} has no derivative in {x!r}")
-                part = rule(g, z, *values, **t.params)
+                if parts is not None:
+                    part = parts[i]
+                elif rules[i] is not None:
+                    part = rules[i](g, z, *values, **params)
+                else:
+                    raise GradientError(f"{t.op.name} has no derivative in its input {x!r}")
                 if not _fits(part, x._data):
                     part = _fitted(part, x)
                 cotangents[x] = cotangents[x] + part if x in cotangents else part

@@ -6,18 +6,20 @@ nothing that came after it.  So there are no cycles, and a graph is freed the mo
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar
+from functools import wraps
 from typing import Any
 
 from .op import Traced
 
 __all__ = ["is_grad_enabled", "no_grad", "toposort"]
 
-_recording: ContextVar[bool] = ContextVar("tinygrad_edu.recording", default=True)
+recording: ContextVar[bool] = ContextVar("tinygrad_edu.recording", default=True)
 
-is_grad_enabled: Callable[[], bool] = _recording.get
+is_grad_enabled: Callable[[], bool] = recording.get
 """Are operations being recorded?  Every thread and every asyncio task has its own answer."""
 
 
@@ -37,13 +39,33 @@ class no_grad(ContextDecorator):
     def _recreate_cm(self) -> no_grad:
         return no_grad()  # as a decorator: one of its own for every call
 
+    def __call__(self, function: Any) -> Any:
+        """As a decorator; a generator is inside whenever it runs, and outside whenever it waits."""
+        if not inspect.isgeneratorfunction(function):
+            return super().__call__(function)
+
+        @wraps(function)
+        def steps(*args: Any, **kwargs: Any) -> Any:
+            with no_grad():
+                generator = function(*args, **kwargs)
+            sent = None
+            while True:
+                try:
+                    with no_grad():
+                        value = generator.send(sent)
+                except StopIteration as stop:
+                    return stop.value
+                sent = yield value
+
+        return steps
+
     def __enter__(self) -> no_grad:
-        self._before.append(_recording.get())
-        _recording.set(False)
+        self._before.append(recording.get())
+        recording.set(False)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        _recording.set(self._before.pop())
+        recording.set(self._before.pop())
 
 
 def toposort(root: Traced) -> list[Any]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
-__all__ = ["EachInput", "Op", "Traced", "elementwise"]
+__all__ = ["Op", "Traced", "elementwise"]
 
 Rule = Callable[..., Any]
 
@@ -32,6 +31,7 @@ class Op:
 
     forward(*arrays, **params) -> z
     vjps[i](g, z, *inputs, **params) -> g . dz/dinputs[i]      None: no derivative in that input
+    vjps(g, z, *inputs, **params) -> all of them in a list     for an op with any number of inputs
 
     A vjp ("vector-Jacobian product") takes g = dC/dz, the gradient of the cost with respect to the
     output, one step back to the input.  It is written with operators, other ops and `.shape` only, so
@@ -41,15 +41,14 @@ class Op:
 
     name: str
     forward: Callable[..., Any]
-    vjps: Sequence[Rule | None]
+    vjps: tuple[Rule | None, ...] | Rule
     formula: str = ""  # for people: the picture and the docs show it
     elementwise: bool = False  # works entry by entry, and broadcasts
     view: bool = False  # the output may share memory with the input
     differentiable: bool = field(init=False)  # in one of its inputs at least
 
     def __post_init__(self) -> None:
-        rules = self.vjps
-        object.__setattr__(self, "differentiable", isinstance(rules, EachInput) or any(rules))
+        object.__setattr__(self, "differentiable", callable(self.vjps) or any(self.vjps))
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         """On Tensors: run and record.  On plain arrays: just run."""
@@ -63,19 +62,6 @@ class Op:
 
     def __reduce__(self) -> Any:
         raise TypeError(f"{self!r} is a row of the op table, not data: name it instead of pickling it")
-
-
-class EachInput(Sequence[Rule]):
-    """The vjps of an op with any number of inputs: one rule(i, g, z, *inputs, **params) for all."""
-
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
-
-    def __getitem__(self, i: Any) -> Any:
-        return partial(self.rule, i)  # zip() asks for 0, 1, 2 … until it has enough
-
-    def __len__(self) -> int:
-        raise TypeError("an op with any number of inputs has any number of rules")
 
 
 def elementwise(name: str, forward: Callable[..., Any], *vjps: Rule | None, formula: str) -> Op:

@@ -30,6 +30,9 @@ class Operators(Traced):
     def _updated(self, sign: str, new: Self) -> Self:
         return new
 
+    def detach(self) -> Self:
+        raise TypeError(f"{type(self).__name__} does not say what it is without its graph: define detach")
+
     def _called(self) -> str:
         return "this Tensor"
 
@@ -92,6 +95,7 @@ class Operators(Traced):
     def __isub__(self, y: Any) -> Self: return self._updated("-", self - y)
     def __imul__(self, y: Any) -> Self: return self._updated("*", self * y)
     def __itruediv__(self, y: Any) -> Self: return self._updated("/", self / y)
+    def __ipow__(self, y: Any) -> Self: return self._updated("**", self**y)
     # fmt: on
 
     def __eq__(self, y: object) -> Any:
@@ -170,7 +174,11 @@ class Operators(Traced):
 
     def astype(self, dtype: npt.DTypeLike) -> Self:
         """The same numbers in another dtype; the gradient comes back in this one's."""
-        return self._apply(e.astype, (self,), {"dtype": np.dtype(dtype)})
+        kind = np.dtype(dtype).kind
+        if kind not in "fiub":
+            raise DtypeError(f"a Tensor holds bool, integer or real numbers, not {np.dtype(dtype)}")
+        source = self if kind == "f" else self.detach()  # integers have no gradient
+        return self._apply(e.astype, (source,), {"dtype": np.dtype(dtype)})
 
     @property
     def T(self) -> Self:
@@ -192,7 +200,7 @@ class Operators(Traced):
         if ufunc is np.matmul and method == "__call__" and not kwargs:
             return f.matmul(*inputs)
         op = TABLE.get(ufunc.__name__)
-        if op is None or method != "__call__" or kwargs or len(op.vjps) != len(inputs):
+        if op is None or method != "__call__" or kwargs or ufunc.nin != len(inputs):
             raise _no_row(ufunc.__name__, method, kwargs)
         return self._apply(op, inputs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ def as_array(data: Any, dtype: npt.DTypeLike | None = None, copy: bool = True) -
         data = data._data
     elif isinstance(data, (list, tuple)) and _holds_tensor(data):
         raise DtypeError("a list that holds Tensors would lose their graphs: join them with stack([t1, t2])")
+    if dtype is not None and np.dtype(dtype).kind not in "fiub":
+        raise DtypeError(f"a Tensor holds bool, integer or real numbers, not {np.dtype(dtype)}")
     try:
         array = np.array(data, dtype=dtype) if copy else np.asarray(data, dtype=dtype)
     except (ValueError, TypeError) as error:
@@ -41,18 +44,28 @@ def cast(array: Array, dtype: np.dtype[Any], what: str) -> Array:
         return array
     if not np.can_cast(array.dtype, dtype, "same_kind"):
         raise DtypeError(f"{what} must be {dtype}: got {array.dtype}, which does not fit into it")
-    return array.astype(dtype)
+    with np.errstate(over="ignore"):  # too large for the precision: infinity, as in arithmetic
+        return array.astype(dtype)
+
+
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
 def weakened(arrays: list[Any]) -> list[Any]:
-    """The dtype law: a single number beside an array, or an integer beside a real number, widens nothing.
+    """The dtype law: a single number beside an array of its kind, or a higher one, widens nothing.
 
-    They become Python numbers, which NumPy lets adapt to what stands beside them.
+    Nor does an integer beside a real number.  They become Python numbers, which NumPy lets adapt.
     """
-    if any(type(a) is np.ndarray for a in arrays):
-        return [a.item() if isinstance(a, np.generic) else a for a in arrays]
-    if any(isinstance(a, np.floating) for a in arrays):
-        return [a.item() if isinstance(a, (np.integer, np.bool)) else a for a in arrays]
+    highest = [0, 0]  # the highest kind among single numbers, and among arrays
+    for a in arrays:
+        if isinstance(a, (np.ndarray, np.generic)):
+            place = int(a.ndim > 0)
+            highest[place] = max(highest[place], _RANK[a.dtype.kind])
+    for i, a in enumerate(arrays):
+        if isinstance(a, np.generic):
+            rank = _RANK[a.dtype.kind]
+            if rank < max(highest) or (rank == highest[1] and rank > 0):
+                arrays[i] = a.item()
     return arrays
 
 
@@ -60,6 +73,8 @@ def frozen_key(key: Any) -> Any:
     """An index that nobody can change later: lists, arrays and Tensors in it become arrays of its own."""
     if isinstance(key, tuple):
         return tuple(frozen_key(k) for k in key)
+    if isinstance(key, slice):
+        return slice(*(k if k is None else operator.index(k) for k in (key.start, key.stop, key.step)))
     if isinstance(key, Traced):
         key = key._data
     if isinstance(key, (list, np.ndarray, np.generic)):
@@ -70,6 +85,7 @@ def frozen_key(key: Any) -> Any:
     return key
 
 
+@np.errstate(all="ignore")
 def summary(data: Any) -> str:
     """A number in full, a small array in full, a large one as its first entries, shape and range."""
     if data.ndim == 0:

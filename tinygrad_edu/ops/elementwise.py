@@ -22,14 +22,21 @@ def _sigmoid(x: Any) -> Any:
 def _power_dx(g: Any, z: Any, x: Any, n: Any) -> Any:
     """n x^(n-1), and 0 for n = 0 even where x^-1 is infinite."""
     if isinstance(n, (int, float)):
-        return g * (n * x ** (n - 1)) if n != 0 else g * zeros_like(x)
-    return g * where(n == 0, 0, n * x ** where(n == 0, 1, n - 1))
+        return g * (n * x ** (n - 1)) if n != 0 else zeros_like(g)
+    flat = (n == 0) & ((x == 0) | (absolute(x) == np.inf))
+    return g * (n * where(flat, 1, x) ** (n - 1))
 
 
 def _power_dn(g: Any, z: Any, x: Any, n: Any) -> Any:
     """x^n log x, and 0 for 0^n, which stays 0 while n > 0."""
     flat = (x == 0) & (n >= 0)
     return g * where(flat, 0, z * log(where(flat, 1, x)))
+
+
+def _clip_dx(g: Any, y: Any, x: Any, *, lo: Any, hi: Any) -> Any:
+    """g strictly between the bounds; 0 outside, and at the bounds themselves."""
+    g = g if lo is None else where(x <= lo, 0, g)
+    return g if hi is None else where(x >= hi, 0, g)
 
 
 def _larger(g: Any, mine: Any, other: Any) -> Any:
@@ -53,15 +60,14 @@ minimum     = elementwise("minimum",  np.minimum,         lambda g, z, x, y: _la
 
 #                         name        y = f(x)            g . dy/dx
 negative    = elementwise("negative", operator.neg,       lambda g, y, x: -g,                 formula="-x")
-absolute    = elementwise("absolute", operator.abs,       lambda g, y, x: g * sign(x),        formula="|x|")
+absolute: Op = elementwise("absolute", operator.abs,       lambda g, y, x: g * sign(x),        formula="|x|")
 exp         = elementwise("exp",      np.exp,             lambda g, y, x: g * y,              formula="e^x")
 log: Op     = elementwise("log",      np.log,             lambda g, y, x: g / x,              formula="log x")
 sqrt        = elementwise("sqrt",     np.sqrt,            lambda g, y, x: g / (2 * y),        formula="√x")
 tanh        = elementwise("tanh",     np.tanh,            lambda g, y, x: g * (1 - y * y),    formula="tanh x")
 sigmoid     = elementwise("sigmoid",  _sigmoid,           lambda g, y, x: g * (y * (1 - y)),  formula="1 / (1 + e^-x)")
 relu        = elementwise("relu",     lambda x: np.maximum(x, 0), lambda g, y, x: where(x <= 0, 0, g), formula="max(x, 0)")
-clip        = elementwise("clip",     lambda x, *, lo, hi: np.clip(x, lo, hi),
-                                      lambda g, y, x, *, lo, hi: where((x <= lo) | (x >= hi), 0, g),   formula="min(max(x, lo), hi)")
+clip        = elementwise("clip",     lambda x, *, lo, hi: np.clip(x, lo, hi), _clip_dx,                  formula="min(max(x, lo), hi)")
 
 #                         name        z                   not differentiable in the condition
 where: Op   = elementwise("where",    np.where,           None, lambda g, z, c, x, y: where(c, g, 0), lambda g, z, c, x, y: where(c, 0, g), formula="x if c else y")

@@ -1,4 +1,4 @@
-"""Ops that bring axes together.  Axes are a tuple of positive numbers; the rules see them kept as 1s."""
+"""Ops along axes, given as a tuple of positive numbers; in the rules, reduced axes are still there as 1s."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,13 +22,41 @@ def _reduction(name: str, forward: Callable[..., Any], rule: Callable[..., Any],
     return Op(name, forward, (vjp,), formula)
 
 
-def _logsumexp(x: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
-    """log sum e^x, with the largest x taken out first: exp cannot overflow."""
+def _below_top(x: Any, axis: tuple[int, ...]) -> tuple[Any, Any]:
+    """x - max x, whose exp cannot overflow, and max x; infinite maxima count as 0."""
     top = np.max(x, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
-    with np.errstate(divide="ignore"):  # log 0 = -inf is right: every x was -inf
-        y = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return x - top, top
+
+
+@np.errstate(divide="ignore", over="ignore")  # log 0 = -inf is right where every x is -inf; e^inf = inf too
+def _logsumexp(x: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """log sum e^x, with the largest x taken out first."""
+    below, top = _below_top(x, axis)
+    y = np.log(np.sum(np.exp(below), axis=axis, keepdims=True)) + top
     return y if keepdims else np.squeeze(y, axis)
+
+
+def _softmax(x: Any, *, axis: tuple[int, ...]) -> Any:
+    """e^x / sum e^x"""
+    e = np.exp(_below_top(x, axis)[0])
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+def _log_softmax(x: Any, *, axis: tuple[int, ...]) -> Any:
+    """x - log sum e^x, both seen from the largest x: small differences of large numbers stay exact."""
+    below = _below_top(x, axis)[0]
+    return below - np.log(np.sum(np.exp(below), axis=axis, keepdims=True))
+
+
+def _softmax_dx(g: Any, y: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
+    """y_i (g_i - sum_j g_j y_j)"""
+    return y * (g - sum(g * y, axis=axis, keepdims=True))
+
+
+def _log_softmax_dx(g: Any, y: Any, x: Any, *, axis: tuple[int, ...]) -> Any:
+    """g_i - softmax_i sum_j g_j"""
+    return g - exp(y) * sum(g, axis=axis, keepdims=True)
 
 
 def _logsumexp_dx(g: Any, y: Any, x: Any, axis: tuple[int, ...]) -> Any:
@@ -48,3 +76,7 @@ sum: Op   = _reduction("sum",       np.add.reduce,  lambda g, y, x, axis: broadc
 max       = _reduction("max",       np.max,         _extremum_dx,                                          "largest x")
 min       = _reduction("min",       np.min,         _extremum_dx,                                          "smallest x")
 logsumexp = _reduction("logsumexp", _logsumexp,     _logsumexp_dx,                                         "log sum e^x")
+
+#                    name           y = f(x)       g . dy/dx            along axes, which stay as they are
+softmax     = Op("softmax",     _softmax,     (_softmax_dx,),      "e^x / sum e^x")
+log_softmax = Op("log_softmax", _log_softmax, (_log_softmax_dx,),  "log softmax x")

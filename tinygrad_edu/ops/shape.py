@@ -1,10 +1,11 @@
 """Linear ops that only move entries about: each one's rule is another one, its adjoint."""
 
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from ..op import EachInput, Op
+from ..op import Op
 
 
 def _is_basic(key: Any) -> bool:
@@ -23,12 +24,11 @@ def _put(g: Any, *, key: Any, shape: tuple[int, ...]) -> Any:
     return z
 
 
-def _part(i: int, g: Any, z: Any, *xs: Any, axis: int) -> Any:
-    """The piece of g that came from input i."""
-    start = 0
-    for x in xs[:i]:
-        start += x.shape[axis]
-    return take(g, key=(slice(None),) * axis + (slice(start, start + xs[i].shape[axis]),))
+def _parts(g: Any, z: Any, *xs: Any, axis: int) -> list[Any]:
+    """The piece of g that came from each input."""
+    ends = accumulate(x.shape[axis] for x in xs)
+    before = (slice(None),) * axis
+    return [take(g, key=(*before, slice(end - x.shape[axis], end))) for x, end in zip(xs, ends, strict=True)]
 
 
 # fmt: off
@@ -37,8 +37,9 @@ reshape: Op  = Op("reshape",      lambda x, *, shape: np.reshape(x, shape),     
 transpose: Op = Op("transpose",    lambda x, *, axes: np.transpose(x, axes),           (lambda g, z, x, *, axes: transpose(g, axes=_inverse(axes)),),    "axes in another order", view=True)
 broadcast_to = Op("broadcast_to", lambda x, *, shape: np.broadcast_to(x, shape),      (lambda g, z, x, *, shape: g,),                                   "x repeated to a larger shape", view=True)
 take: Op     = Op("take",         lambda x, *, key: x[key],                           (lambda g, z, x, *, key: put(g, key=key, shape=x.shape),),        "x[key]", view=True)
+identity     = Op("identity",     lambda x: x,                                       (lambda g, z, x: g,),                                             "x", view=True)
 put: Op      = Op("put",          _put,                                               (lambda g, z, x, *, key, shape: take(g, key=key),),               "zeros, x added at [key]")
-concatenate  = Op("concatenate",  lambda *xs, axis: np.concatenate(xs, axis),         EachInput(_part),                                                 "inputs joined along an axis")
+concatenate  = Op("concatenate",  lambda *xs, axis: np.concatenate(xs, axis),         _parts,                                                            "inputs joined along an axis")
 # fmt: on
 
 

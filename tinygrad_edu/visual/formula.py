@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..op import EachInput, Op
+from ..op import Op
 from .text import literal, number, superscript
 
 __all__ = ["Symbol", "formula"]
@@ -63,7 +63,7 @@ def _letters(op: Op, rule: str, n: int) -> list[str]:
 
     Where the rule has others, the lone letters of the formula in their order; none if that fails, too.
     """
-    rules = () if isinstance(op.vjps, EachInput) else op.vjps
+    rules = op.vjps if isinstance(op.vjps, tuple) else ()
     known = set(_LETTER.findall(rule))
     for vjp in rules:
         if vjp is not None:

@@ -1,0 +1,436 @@
+"""The command line: what it leaves, what it says, and how it ends."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+if os.environ.get("TINYGRAD_EDU_REQUIRE_TOOLS") != "1":
+    for needed in ("sklearn", "safetensors", "matplotlib"):
+        pytest.importorskip(needed)
+
+import nn
+from nn import cli, data
+
+OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+FILES = ["confusion.png", "curves.png", "graph.svg", "mistakes.png", "model.safetensors"]
+ROOT = Path(nn.__file__).parents[1]
+QUICK = ["train", "--epochs", "1", "--sizes", "64,10", "--batch", "100"]
+
+# Without `dot` the drawing is plainer, and says so.
+pytestmark = pytest.mark.filterwarnings("ignore:.*[Gg]raphviz:UserWarning")
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path, monkeypatch):
+    """An empty folder to be in, and no network: what is missing is never fetched."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TINYGRAD_EDU_MNIST", raising=False)
+    monkeypatch.setitem(data.mnist.__kwdefaults__, "mirrors", ())
+
+
+def run(*argv: str) -> int:
+    """The exit code, whether it is returned or raised."""
+    try:
+        return cli.main(argv)
+    except SystemExit as done:
+        return done.code
+    except KeyboardInterrupt:  # which would end all of the tests
+        pytest.fail("Ctrl-C went through main()")
+
+
+def wrong_use(capsys, *argv: str) -> str:
+    """Runs a command that must end with exit code 2 and one line on stderr; that line."""
+    code = run(*argv)
+    out, err = capsys.readouterr()
+    assert code == WRONG_USE
+    assert out == ""
+    assert err.endswith("\n")
+    assert len(err.splitlines()) == 1, err
+    assert err.startswith("tinygrad-edu")
+    return err
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A folder with a model that two epochs on the digits have left."""
+    folder = tmp_path_factory.mktemp("trained")
+    assert run("train", "--epochs", "2", "--seed", "3", "--out", str(folder)) == OK
+    return folder
+
+
+# ---- train -----------------------------------------------------------------------------------------------
+
+
+def test_train_in_a_process_of_its_own_leaves_a_model_with_the_accuracy_that_it_printed(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "nn", "train", "--epochs", "2"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == OK, done.stderr
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert re.fullmatch(r"digits-64-30-10-\d{8}-\d{6}", folder.name)
+    assert sorted(p.name for p in folder.iterdir()) == FILES
+    assert all(p.stat().st_size > 0 for p in folder.iterdir())
+    for path in folder.iterdir():
+        assert str(path.relative_to(tmp_path)) in done.stdout
+    printed = float(re.search(r"test accuracy ([\d.]+) %", done.stdout)[1])
+    test = data.digits().test
+    net = nn.load(folder / "model.safetensors")
+    assert f"{100 * nn.accuracy(net, test):.2f}" == f"{printed:.2f}"
+    assert printed > 50  # of ten classes, after two epochs
+    counted = re.findall(r"epoch (\d)/2 .* (\d+)/360 ", done.stdout)
+    assert [int(number) for number, _ in counted] == [0, 1, 2]
+    assert int(counted[-1][1]) == round(360 * nn.accuracy(net, test))
+    if "graphviz" not in done.stderr.lower():
+        assert done.stderr == ""
+
+
+def test_train_says_first_what_it_trains_on_what_and_how(capsys, tmp_path):
+    assert run(*QUICK, "--out", str(tmp_path / "out"), "--eta", "0.5", "--seed", "7") == OK
+    first, *lines = capsys.readouterr().out.splitlines()
+    for word in ("digits", "1,437", "360", "64-10", "sigmoid", "quadratic", "eta 0.5", "mini-batch 100", "seed 7"):
+        assert word in first
+    assert lines[0].startswith("epoch 0/1")
+    assert [line.split()[-1] for line in lines[-5:]] == [
+        str(tmp_path / "out" / name)
+        for name in ("model.safetensors", "curves.png", "confusion.png", "mistakes.png", "graph.svg")
+    ]
+
+
+def test_the_files_are_a_model_and_pictures(trained):
+    assert repr(nn.load(trained / "model.safetensors")[0]) == "Linear(64, 30)"
+    for name in ("curves.png", "confusion.png", "mistakes.png"):
+        assert (trained / name).read_bytes().startswith(b"\x89PNG\r\n")
+    assert "<svg" in (trained / "graph.svg").read_text(encoding="utf-8")
+
+
+def test_the_same_seed_is_the_same_model_and_another_seed_another(monkeypatch, tmp_path):
+    nets = []
+    monkeypatch.setattr(cli, "_results", lambda folder, net, cost, dataset, history: nets.append(net) or [])
+
+    def values(seed: str) -> dict[str, bytes]:
+        assert run(*QUICK, "--seed", seed, "--out", str(tmp_path)) == OK
+        return {name: value.tobytes() for name, value in nets[-1].state_dict().items()}
+
+    assert values("1") == values("1")
+    assert not values("1").items() & values("2").items()
+
+
+def test_every_option_reaches_the_training(monkeypatch, tmp_path):
+    seen = {}
+    monkeypatch.setattr(cli, "_results", lambda folder, net, cost, dataset, history: [])
+
+    def fit(net, cost, optimizer, dataset, epochs, batch, **rest):
+        seen.update(net=net, cost=cost, optimizer=optimizer, epochs=epochs, batch=batch)
+        return nn.fit(net, cost, optimizer, dataset, 0, batch, **rest, progress=False)
+
+    monkeypatch.setattr(cli, "fit", fit)
+    options = "--sizes 64,7,10 --activation tanh --cost cross-entropy --init scaled_normal --eta 0.25"
+    more = "--momentum 0.5 --weight-decay 0.125 --batch 32 --epochs 4 --seed 9"
+    assert run("train", *options.split(), *more.split(), "--out", str(tmp_path)) == OK
+    expected = nn.MLP([64, 7, 10], "tanh", output="linear", init="scaled_normal", rng=9)
+    assert repr(seen["net"]) == repr(expected)
+    assert seen["net"][0].weight.data.tobytes() == expected[0].weight.data.tobytes()
+    assert isinstance(seen["cost"], nn.CrossEntropyLoss)
+    optimizer = seen["optimizer"]
+    assert (optimizer.lr, optimizer.momentum, optimizer.weight_decay) == (0.25, 0.5, 0.125)
+    assert (seen["epochs"], seen["batch"]) == (4, 32)
+
+
+def test_the_lectures_settings_are_the_default():
+    args = cli._parser().parse_args(["train"])
+    chosen = (args.data, args.activation, args.cost, args.init, args.eta, args.batch, args.epochs)
+    assert chosen == ("digits", "sigmoid", "quadratic", "standard_normal", 3.0, 10, 30)
+    assert (args.momentum, args.weight_decay) == (0, 0)
+
+
+def test_two_runs_in_one_second_have_two_folders(monkeypatch, tmp_path):
+    monkeypatch.setattr(cli.time, "strftime", lambda form: "20180101-000000")
+    monkeypatch.setattr(cli, "_results", lambda folder, net, cost, dataset, history: [])
+    for _ in range(3):
+        assert run(*QUICK) == OK
+    name = "digits-64-10-20180101-000000"
+    assert sorted(p.name for p in (tmp_path / "runs").iterdir()) == [name, f"{name}-2", f"{name}-3"]
+
+
+def test_without_dot_the_graph_is_drawn_all_the_same(monkeypatch, trained, tmp_path):
+    (tmp_path / "no programs").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "no programs"))
+    with pytest.warns(UserWarning, match="[Gg]raphviz"):
+        assert run("draw", str(trained / "model.safetensors"), "--out", "g.svg") == OK
+    assert "<svg" in (tmp_path / "g.svg").read_text(encoding="utf-8")
+
+
+def test_drawing_the_graph_leaves_gradients_as_they_were():
+    net = nn.MLP([4, 3, 2], rng=0)
+    net[0].weight.grad = np.ones((3, 4))
+    examples = nn.Examples(np.ones((1, 4), np.float32), data.one_hot([1], 2), np.array([1]))
+    drawing = cli.backpropagated(net, nn.QuadraticCost(), examples)
+    assert net[0].weight.grad.tolist() == np.ones((3, 4)).tolist()
+    assert [p.grad is None for p in net.parameters()] == [False, True, True, True]
+    assert hasattr(drawing, "save")
+
+
+# ---- draw ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "begins"), [("g.svg", b"<"), ("g.gv", b""), ("new folder/g.svg", b"<")])
+def test_draw_leaves_the_drawing_and_prints_where(capsys, trained, tmp_path, name, begins):
+    path = tmp_path / name
+    assert run("draw", str(trained / "model.safetensors"), "--example", "3", "--out", str(path)) == OK
+    assert capsys.readouterr().out == f"{path}\n"
+    assert path.read_bytes().startswith(begins)
+    text = path.read_text(encoding="utf-8")
+    assert len(text) > 1000
+    for symbol in ("w", "b", "z", "a", "x", "y"):
+        assert symbol in text
+
+
+def test_draw_of_another_example_is_another_drawing(trained, tmp_path):
+    texts = []
+    for example in ("0", "1"):
+        assert run("draw", str(trained / "model.safetensors"), "--example", example, "--out", "g.gv") == OK
+        texts.append((tmp_path / "g.gv").read_text(encoding="utf-8"))
+    assert texts[0] != texts[1]
+
+
+def test_draw_does_not_change_the_model_file(trained):
+    before = (trained / "model.safetensors").read_bytes()
+    assert run("draw", str(trained / "model.safetensors"), "--out", "g.gv") == OK
+    assert (trained / "model.safetensors").read_bytes() == before
+
+
+def test_draw_takes_cross_entropy_for_a_network_that_ends_in_logits(monkeypatch, tmp_path):
+    costs = []
+    monkeypatch.setattr(cli, "backpropagated", lambda net, cost, example: costs.append(cost) or Nothing())
+    logits, activities = nn.MLP([64, 10], output="linear", rng=0), nn.MLP([64, 10], rng=0)
+    nested = nn.Sequential(nn.Sequential(nn.Linear(64, 10, rng=0)))
+    for net in (logits, activities, nested, nn.Linear(64, 10, rng=0)):
+        assert run("draw", str(nn.save(tmp_path / "net", net))) == OK
+    assert [type(cost).__name__ for cost in costs] == [
+        *("CrossEntropyLoss", "QuadraticCost", "CrossEntropyLoss", "CrossEntropyLoss")
+    ]
+
+
+class Nothing:
+    def save(self, path):
+        return str(path)
+
+
+@pytest.mark.parametrize("example", ["360", "1000000"])
+def test_draw_of_an_example_that_does_not_exist_says_which_do(capsys, trained, example):
+    line = wrong_use(capsys, "draw", str(trained / "model.safetensors"), "--example", example)
+    assert "0 … 359" in line
+    assert example in line
+
+
+def test_draw_of_a_file_that_is_no_model_is_wrong_use(capsys, tmp_path):
+    path = tmp_path / "no model.safetensors"
+    path.write_text("hello")
+    assert str(path) in wrong_use(capsys, "draw", str(path))
+
+
+def test_draw_of_a_file_that_is_not_there_names_it(capsys):
+    assert "nothing.safetensors" in wrong_use(capsys, "draw", "nothing.safetensors")
+
+
+def test_draw_of_a_model_for_other_data_says_both_sizes(capsys, tmp_path):
+    line = wrong_use(capsys, "draw", str(nn.save(tmp_path / "net", nn.MLP([5, 10], rng=0))))
+    assert "64" in line
+    assert "5" in line
+
+
+def test_draw_of_a_network_without_layers_is_one_line(capsys, tmp_path):
+    """Its output is its input: 64 outputs for 10 classes."""
+    wrong_use(capsys, "draw", str(nn.save(tmp_path / "net", nn.Sequential())))
+
+
+def test_draw_into_a_format_that_does_not_exist_says_which_do(capsys, trained):
+    assert ".svg" in wrong_use(capsys, "draw", str(trained / "model.safetensors"), "--out", "graph.docx")
+    assert not Path("graph.docx").exists()
+
+
+# ---- help ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("argv", "example"),
+    [
+        (["--help"], "tinygrad-edu train --data mnist"),
+        (["train", "--help"], "tinygrad-edu train --data mnist --data-dir ~/mnist --sizes 784,30,10"),
+        (["draw", "--help"], "tinygrad-edu draw runs/digits-64-30-10/model.safetensors --example 3"),
+    ],
+)
+def test_help_shows_an_example(capsys, argv, example):
+    assert run(*argv) == OK
+    out, err = capsys.readouterr()
+    assert example in out
+    assert err == ""
+
+
+def test_every_example_in_the_help_can_be_parsed(capsys):
+    for argv in (["--help"], ["train", "--help"], ["draw", "--help"]):
+        run(*argv)
+    examples = re.findall(r"^  tinygrad-edu (.*?)(?: {3,}.*)?$", capsys.readouterr().out, re.MULTILINE)
+    assert len(examples) == 7
+    for example in examples:
+        assert cli._parser().parse_args(example.split()).run
+
+
+def test_version_is_the_packages(capsys):
+    import tinygrad_edu
+
+    assert run("--version") == OK
+    assert capsys.readouterr().out == f"tinygrad-edu {tinygrad_edu.__version__}\n"
+
+
+# ---- wrong use -------------------------------------------------------------------------------------------
+
+WRONG = {
+    "no command": ([], ["command"]),
+    "unknown command": (["tarin"], ["tarin", "train", "draw"]),
+    "unknown option": (["train", "--lr", "1"], ["--lr"]),
+    "shortened option": (["train", "--epoch", "1"], ["--epoch"]),
+    "sizes that are no numbers": (["train", "--sizes", "64,thirty,10"], ["64,thirty,10", "784,30,10"]),
+    "one size": (["train", "--sizes", "64"], ["'64'", "784,30,10"]),
+    "no neurons": (["train", "--sizes", "64,0,10"], ["64,0,10"]),
+    "negative neurons": (["train", "--sizes", "64,-3,10"], ["64,-3,10"]),
+    "empty sizes": (["train", "--sizes", ""], ["784,30,10"]),
+    "eta nan": (["train", "--eta", "nan"], ["--eta", "nan"]),
+    "eta infinite": (["train", "--eta", "inf"], ["--eta", "inf"]),
+    "eta negative": (["train", "--eta=-1"], ["--eta", "-1"]),
+    "eta that is no number": (["train", "--eta", "fast"], ["--eta", "fast"]),
+    "momentum nan": (["train", "--momentum", "nan"], ["--momentum"]),
+    "epochs negative": (["train", "--epochs=-1"], ["--epochs", "-1"]),
+    "half an epoch": (["train", "--epochs", "0.5"], ["--epochs", "0.5"]),
+    "empty mini-batch": (["train", "--batch", "0"], ["--batch", "0"]),
+    "seed negative": (["train", "--seed=-1"], ["--seed", "-1"]),
+    "unknown data": (["train", "--data", "cats"], ["cats", "digits", "mnist"]),
+    "unknown activation": (["train", "--activation", "softsign"], ["softsign", "sigmoid", "tanh", "relu"]),
+    "unknown cost": (["train", "--cost", "hinge"], ["hinge", "quadratic", "cross-entropy"]),
+    "unknown init": (["train", "--init", "ones"], ["ones", "standard_normal", "zeros"]),
+    "sizes of other data": (["train", "--sizes", "784,30,10"], ["64", "10", "784,30,10", "--sizes"]),
+    "outputs of other data": (["train", "--sizes", "64,30,3"], ["64", "10", "64,30,3"]),
+    "draw nothing": (["draw"], ["model"]),
+    "draw a negative example": (["draw", "m", "--example=-1"], ["--example", "-1"]),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_use_is_one_line_and_exit_code_2(capsys, tmp_path, case):
+    argv, words = WRONG[case]
+    line = wrong_use(capsys, *argv)
+    for word in words:
+        assert word in line
+    assert os.listdir(tmp_path) == []  # and nothing was begun
+
+
+@pytest.mark.parametrize("folder", ["empty", "not there"])
+def test_a_folder_without_mnist_says_which_four_files_to_put_there(capsys, tmp_path, folder):
+    (tmp_path / "empty").mkdir()
+    assert run("train", "--data", "mnist", "--data-dir", str(tmp_path / folder)) == WRONG_USE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert str(tmp_path / folder) in err.splitlines()[0]
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        assert f"{name}-ubyte.gz" in err
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["train", "draw"])
+def test_an_out_below_a_file_is_wrong_use_before_any_training(capsys, trained, tmp_path, command):
+    (tmp_path / "a file").touch()
+    argv = [*QUICK] if command == "train" else ["draw", str(trained / "model.safetensors")]
+    line = wrong_use(capsys, *argv, "--out", str(tmp_path / "a file" / "out" / "g.gv"))
+    assert str(tmp_path / "a file" / "out") in line
+    assert "--out" in line
+
+
+def test_an_out_that_is_a_file_is_wrong_use_before_any_training(capsys, tmp_path):
+    (tmp_path / "a file").write_text("mine")
+    assert str(tmp_path / "a file") in wrong_use(capsys, *QUICK, "--out", str(tmp_path / "a file"))
+    assert (tmp_path / "a file").read_text() == "mine"
+
+
+def test_a_network_larger_than_any_memory_is_one_line(capsys, tmp_path):
+    code = run("train", "--sizes", "64,1000000000000,10", "--out", str(tmp_path / "out"))
+    err = capsys.readouterr().err
+    assert code in (FAILED, WRONG_USE)
+    assert len(err.splitlines()) == 1, err
+
+
+# ---- other ends ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("package", ["safetensors", "matplotlib"])
+def test_a_missing_package_is_said_before_the_training_and_not_after_it(capsys, monkeypatch, tmp_path, package):
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, package, None)
+    assert run(*QUICK, "--out", str(tmp_path / "out")) == FAILED
+    out, err = capsys.readouterr()
+    assert "pip install" in err
+    assert len(err.splitlines()) == 1
+    assert "epoch" not in out
+
+
+def test_training_that_diverges_fails_in_one_line_without_warnings(tmp_path):
+    """In a process of its own, where a NumPy warning would be a line on stderr."""
+    argv = "train --epochs 3 --cost cross-entropy --activation relu --eta 1e30 --out out"
+    done = subprocess.run(
+        [sys.executable, "-m", "nn", *argv.split()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == FAILED
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "learning rate" in done.stderr
+
+
+class Interrupting(nn.QuadraticCost):
+    """Ctrl-C at the k-th mini-batch; the first call is the look before training."""
+
+    at = 5
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def forward(self, a, y):
+        self.calls += 1
+        if self.calls == self.at:
+            raise KeyboardInterrupt
+        return super().forward(a, y)
+
+
+def test_ctrl_c_in_training_keeps_the_model_and_ends_with_130(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(cli, "QuadraticCost", Interrupting)
+    assert run("train", "--epochs", "5", "--out", str(tmp_path / "out")) == INTERRUPTED
+    out, err = capsys.readouterr()
+    assert "interrupted in epoch 1 after 30 of 1437 examples" in out
+    assert "Traceback" not in out + err
+    assert sorted(os.listdir(tmp_path / "out")) == FILES
+    printed = re.findall(r"test accuracy ([\d.]+) %", out)
+    net = nn.load(tmp_path / "out" / "model.safetensors")
+    accuracy = f"{100 * nn.accuracy(net, data.digits().test):.2f}"
+    assert printed in ([], [accuracy])  # that of the model that was left, or none
+
+
+def test_ctrl_c_anywhere_else_ends_with_130_and_one_word(capsys, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data, "digits", interrupt)
+    assert run("train") == INTERRUPTED
+    assert capsys.readouterr() == ("", "interrupted\n")

@@ -1,0 +1,146 @@
+"""Metrics: right answers counted by hand, in eval mode, without recording."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import nn
+from nn import Examples, metrics
+from nn.data import one_hot
+from nn.module import Module
+from tinygrad_edu import DataError, Tensor, is_grad_enabled
+
+
+class Table(Module):
+    """A network whose outputs are its inputs, and which notes how it was called."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[int, bool, bool]] = []
+
+    def forward(self, x):
+        self.calls.append((len(x), self.training, is_grad_enabled()))
+        return x
+
+
+def examples(x, labels) -> Examples:
+    labels = np.array(labels)
+    return Examples(np.array(x, np.float32), one_hot(labels, len(x[0])), labels)
+
+
+# outputs whose largest entries are 0, 2, 1, 2, 0
+X = [[0.9, 0.1, 0.2], [0.1, 0.2, 0.3], [-3.0, -1.0, -2.0], [0.0, 0.4, 0.5], [7.0, 6.9, 0.0]]
+LABELS = [0, 2, 2, 1, 0]
+
+
+def test_accuracy_worked_by_hand():
+    assert metrics.predict(Table(), np.array(X)).tolist() == [0, 2, 1, 2, 0]
+    assert nn.accuracy(Table(), examples(X, LABELS)) == 3 / 5
+    assert nn.accuracy(Table(), examples(X, [0, 2, 1, 2, 0])) == 1.0
+    assert nn.accuracy(Table(), examples(X, [1, 0, 0, 0, 2])) == 0.0
+
+
+def test_equal_outputs_answer_with_the_first_class():
+    assert metrics.predict(Table(), np.array([[0.5, 0.5], [0.0, 0.0]])).tolist() == [0, 0]
+
+
+def test_confusion_matrix_worked_by_hand():
+    """Row: what it is; column: what it was taken for."""
+    counts = metrics.confusion_matrix(np.array([0, 0, 1, 2, 2, 2, 2]), np.array([0, 1, 1, 0, 2, 2, 0]), 3)
+    assert counts.tolist() == [[1, 1, 0], [0, 1, 0], [2, 0, 2]]
+    assert counts.dtype.kind == "i"
+
+
+def test_confusion_matrix_counts_every_example_once():
+    rng = np.random.default_rng(0)
+    labels, predicted = rng.integers(0, 10, (2, 1000))
+    counts = metrics.confusion_matrix(labels, predicted)
+    assert counts.shape == (10, 10)
+    assert_array_equal(counts.sum(axis=1), np.bincount(labels, minlength=10))
+    assert_array_equal(counts.sum(axis=0), np.bincount(predicted, minlength=10))
+    assert np.trace(counts) == (labels == predicted).sum()
+
+
+@pytest.mark.parametrize(
+    ("labels", "predicted"),
+    [([0, -1], [0, 0]), ([0, 0], [0, -1]), ([0, 3], [0, 0]), ([0, 0], [3, 0]), ([0, 1, 2], [1]), ([0.0, 1.0], [0, 0])],
+    ids=["negative label", "negative answer", "label 3 of 3", "answer 3 of 3", "one answer for three", "floats"],
+)
+def test_confusion_matrix_of_what_are_no_classes_is_an_error(labels, predicted):
+    """NumPy would count -1 as the last class, and repeat a single answer."""
+    with pytest.raises(DataError):
+        metrics.confusion_matrix(np.array(labels), np.array(predicted), 3)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 100])
+def test_outputs_in_parts_are_the_outputs_at_once(size):
+    net = nn.MLP([4, 6, 3], rng=0, dtype=np.float64)
+    x = np.random.default_rng(1).standard_normal((7, 4))
+    at_once = net(Tensor(x)).data
+    parts = metrics.outputs(net, x, batch_size=size)
+    assert parts.shape == (7, 3)
+    assert_allclose(parts, at_once, rtol=1e-13)
+
+
+def test_every_example_goes_through_the_network_once_in_order():
+    net = Table()
+    x = np.arange(22.0).reshape(11, 2)
+    assert_array_equal(metrics.outputs(net, x, batch_size=4), x)
+    assert [n for n, _, _ in net.calls] == [4, 4, 3]
+
+
+def test_many_examples_are_split_without_being_told():
+    net = Table()
+    x = np.zeros((10_000, 2), np.float32)
+    x[np.arange(10_000), np.arange(10_000) % 2] = 1
+    assert_array_equal(nn.predict(net, x), np.arange(10_000) % 2)
+    assert sum(n for n, _, _ in net.calls) == 10_000
+    assert max(n for n, _, _ in net.calls) < 10_000
+
+
+def test_answers_are_computed_in_eval_mode_without_recording():
+    net = Table()
+    nn.predict(net, np.array(X))
+    assert net.calls == [(5, False, False)]
+    assert net.training
+    assert is_grad_enabled()
+
+
+def test_outputs_leave_no_gradient_and_no_graph_and_can_be_written_to():
+    net = nn.MLP([2, 3], rng=0)
+    found = metrics.outputs(net, np.ones((2, 2), np.float32))
+    assert type(found) is np.ndarray
+    assert [p.grad for p in net.parameters()] == [None, None]
+    found[0, 0] = 7
+
+
+class Failing(Module):
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def forward(self, x):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt()], ids=["error", "Ctrl-C"])
+def test_e8_modes_and_recording_come_back_when_the_network_raises(error):
+    """Each module's own mode, also where they differed."""
+    net = nn.Sequential(nn.Linear(3, 3, rng=0), nn.Sigmoid(), Failing(error))
+    net[1].training = False
+    with pytest.raises(type(error)):
+        nn.accuracy(net, examples(X, LABELS))
+    assert [m.training for m in net.modules()] == [True, True, False, True]
+    assert is_grad_enabled()
+
+
+def test_e8_a_net_in_eval_mode_stays_in_it():
+    net = nn.MLP([3, 3], rng=0).eval()
+    nn.accuracy(net, examples(X, LABELS))
+    assert not any(m.training for m in net.modules())
+
+
+@pytest.mark.parametrize("what", [metrics.outputs, metrics.predict])
+def test_no_examples_is_an_error_and_not_nan(what):
+    with pytest.raises(DataError, match="no examples"):
+        what(Table(), np.zeros((0, 3)))
+    with pytest.raises(DataError, match="no examples"):
+        nn.accuracy(Table(), examples(X, LABELS)[:0])

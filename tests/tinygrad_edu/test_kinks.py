@@ -1,0 +1,362 @@
+"""The published policy at kinks, ties and zeros, and numbers that overflow nothing.
+
+relu'(0) = abs'(0) = 0; max, min, maximum, minimum share equally among ties; clip has slope 0 at its bounds;
+sqrt'(0) = log'(0) = +inf; out of the domain NaN; NaN in, NaN out.
+"""
+
+import itertools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from laws import uneven
+
+import tinygrad_edu as te
+from tinygrad_edu import Tensor, absolute, clip, exp, log, maximum, minimum, relu, sigmoid, sqrt, tanh, where
+
+inf, nan = np.inf, np.nan
+f32 = np.float32
+
+
+def leaf(data: Any, **settings: Any) -> Tensor:
+    return Tensor(data, requires_grad=True, **settings)
+
+
+def slopes(f: Callable[..., Any], *values: Any, dtype: Any = np.float64, create_graph: bool = False) -> list[Any]:
+    """The gradient of f, divided by an uneven seed again: what is left is f's slope, entry by entry."""
+    inputs = [leaf(v, dtype=dtype) for v in values]
+    y = f(*inputs)
+    seed = uneven(y.shape, dtype)
+    y.backward(seed, create_graph=create_graph)
+    assert all(x.grad.dtype == dtype for x in inputs)
+    with np.errstate(invalid="ignore"):
+        return [x.grad.data / seed if x.shape == y.shape else x.grad.data for x in inputs]
+
+
+def check(f: Callable[..., Any], values: list[Any], expected: list[Any]) -> None:
+    """The slopes are as expected: as a vector, one by one as numbers, and read on Tensors."""
+    for create_graph in (False, True):
+        with np.errstate(all="ignore"):
+            (found,) = slopes(f, values, create_graph=create_graph)
+        np.testing.assert_array_equal(found, expected)
+        for value, slope in zip(values, expected, strict=True):
+            with np.errstate(all="ignore"):
+                (found,) = slopes(f, value, create_graph=create_graph)
+            np.testing.assert_array_equal(found, slope)
+
+
+# ---- C1 … C6: kinks and ties -----------------------------------------------------------------------------
+
+
+def test_C1_relu() -> None:
+    y = relu(leaf([0.0, -0.0, nan, -1.0, 2.0]))
+    np.testing.assert_array_equal(y.data, [0, 0, nan, 0, 2])
+    check(relu, [0.0, -0.0, -1.0, 2.0, inf, -inf], [0, 0, 0, 1, 1, 0])
+
+
+@pytest.mark.parametrize("n", [1, 3, 7, 16, 33])
+def test_C1_the_slope_at_nan_is_the_same_at_every_position(n: int) -> None:
+    (found,) = slopes(relu, [nan] * n)
+    assert len({repr(v) for v in found.tolist()}) == 1
+
+
+@pytest.mark.parametrize("f", [absolute, abs, np.abs, Tensor.abs])
+def test_C2_abs(f: Any) -> None:
+    check(f, [0.0, -0.0, -3.0, 2.0, -inf, nan], [0, 0, -1, 1, -1, nan])
+
+
+@pytest.mark.parametrize(("f", "sign"), [(te.max, 1), (te.min, -1)])
+@pytest.mark.parametrize(
+    ("values", "axis", "seed", "shares"),
+    [
+        ([2.0, 2.0, 1.0], None, 3.0, [1.5, 1.5, 0]),
+        ([1.0, 1.0, 0.0, 1.0], 0, 3.0, [1, 1, 0, 1]),
+        ([[1.0, 1.0], [0.0, 1.0]], 1, [3.0, 5.0], [[1.5, 1.5], [0, 5]]),
+        ([[1.0, 1.0], [0.0, 1.0]], 0, [3.0, 5.0], [[3, 2.5], [0, 2.5]]),
+        ([0.0, -0.0], None, 3.0, [1.5, 1.5]),
+        ([inf, 1.0], None, 3.0, [3, 0]),
+        ([nan, 1.0], None, 3.0, [3, 0]),  # C5: a NaN is its own extremum, and harms no other entry
+        (7.0, None, 3.0, 3),
+    ],
+)
+def test_C3_C5_ties_share_equally(f: Any, sign: int, values: Any, axis: Any, seed: Any, shares: Any) -> None:
+    x = leaf(sign * np.array(values))
+    f(x, axis).backward(seed)
+    assert x.grad.tolist() == shares
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=8))
+def test_C3_shares_sum_to_one_and_follow_their_entries(values: list[int]) -> None:
+    x, y = leaf(np.array(values, float)), leaf(np.array(values[::-1], float))
+    te.max(x).backward(1.5)
+    te.max(y).backward(1.5)
+    assert x.grad.data.sum() == pytest.approx(1.5)
+    assert x.grad.tolist() == y.grad.tolist()[::-1]
+
+
+@pytest.mark.parametrize("f", [maximum, minimum, np.maximum])
+def test_C4_a_tie_of_two_is_halved(f: Any) -> None:
+    for a, b in slopes(f, [1.0, -0.0], [1.0, 0.0]), slopes(f, 2.0, 2.0), slopes(f, [inf], [inf]):
+        assert np.all(a == 0.5)
+        assert np.all(b == 0.5)
+
+
+def test_C4_beside_a_number() -> None:
+    check(lambda x: maximum(x, 1.0), [0.0, 1.0, 2.0], [0, 0.5, 1])
+    check(lambda x: minimum(1.0, x), [0.0, 1.0, 2.0], [1, 0.5, 0])
+
+
+def test_C6_clip() -> None:
+    check(lambda x: clip(x, 0.0, 1.0), [-1.0, 0.0, 0.5, 1.0, 2.0], [0, 0, 1, 0, 0])
+    check(lambda x: clip(x, 0.0), [-1.0, -0.0, 0.0, 5.0], [0, 0, 0, 1])  # as relu
+    check(lambda x: clip(x, hi=1.0), [-5.0, 1.0, 2.0], [1, 0, 0])
+
+
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_C6_clip_between_itself_and_itself_is_constant(shape: tuple[int, ...]) -> None:
+    (found,) = slopes(lambda x: clip(x, 1.0, 1.0), np.full(shape, 1.0))
+    assert np.all(found == 0)
+
+
+def test_C6_bounds_in_the_wrong_order() -> None:
+    with pytest.raises(ValueError, match=r"lo <= hi.*lo=2.0, hi=1.0"):
+        clip(leaf(1.5), 2.0, 1.0)
+
+
+def test_C6_bounds_that_are_tensors_have_gradients() -> None:
+    x, lo, hi = leaf([-1.0, 0.0, 0.5, 2.0]), leaf(0.0), leaf(1.0)
+    clip(x, lo, hi).backward([1.0, 2.0, 4.0, 8.0])
+    assert (x.grad.tolist(), lo.grad.item(), hi.grad.item()) == ([0, 1, 4, 0], 2, 8)
+
+
+def test_C6_clip_of_integers_gives_integers() -> None:
+    assert clip(Tensor([1, 2, 3]), hi=2).dtype.kind == "i"
+
+
+def test_sign_is_flat() -> None:
+    check(te.sign, [-2.0, 0.0, 3.0], [0, 0, 0])
+
+
+# ---- C7 … C11: edges of the domain -----------------------------------------------------------------------
+
+
+def test_C7_sqrt() -> None:
+    check(sqrt, [0.0, 4.0, -1.0, inf, nan], [inf, 0.25, nan, 0, nan])
+
+
+def test_C7_the_square_root_of_a_sum_of_squares_at_zero_is_nan() -> None:
+    x = leaf([0.0, 0.0])
+    y = sqrt((x * x).sum())
+    with np.errstate(all="ignore"):
+        y.backward()
+    assert np.all(np.isnan(x.grad.data))
+
+
+def test_C9_log() -> None:
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(log(leaf([0.0, -1.0, 1.0])).data, [-inf, nan, 0])
+    check(log, [0.0, 2.0, inf, nan], [inf, 0.5, 0, nan])
+
+
+@pytest.mark.parametrize(
+    ("n", "values", "expected"),
+    [
+        (2, [-3.0, 0.0], [-6, 0]),
+        (3, [-2.0, 0.0], [12, 0]),
+        (0, [-inf, 0.0, inf, 2.0], [0, 0, 0, 0]),
+        (1, [-inf, 0.0, 2.0], [1, 1, 1]),
+        (0.5, [0.0, 4.0], [inf, 0.25]),
+        (-1, [0.0, 2.0], [-inf, -0.25]),
+        (-2.0, [-2.0], [0.25]),
+    ],
+)
+@pytest.mark.parametrize(
+    "exponent", [lambda n: n, Tensor, lambda n: Tensor([float(n)]), leaf], ids=["number", "0-d", "1-d", "tracked"]
+)
+def test_C10_powers(n: Any, values: Any, expected: Any, exponent: Any) -> None:
+    power = exponent(n) if exponent is not leaf else leaf(float(n))
+    with np.errstate(all="ignore"):
+        for one in (values, *([v] for v in values)):
+            x = leaf(one)
+            (x**power).backward(np.ones(len(one)))
+            np.testing.assert_array_equal(x.grad.data, expected if len(one) > 1 else expected[values.index(one[0])])
+
+
+@pytest.mark.parametrize("exponent", [0, 0.0, Tensor(0.0), Tensor([0.0])], ids=repr)
+def test_C10_to_the_power_of_zero_warns_of_nothing(exponent: Any) -> None:
+    x = leaf([0.0, 1.0, -inf])
+    (x**exponent).backward(uneven((3,)))
+    assert x.grad.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("base", "n", "slope"), [(0.0, 1.0, 0), (0.0, 0.0, 0), (0.0, -0.3, -inf), (-2.0, 2.0, nan)])
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_C11_the_slope_along_the_exponent(base: float, n: float, slope: float, shape: tuple[int, ...]) -> None:
+    power = leaf(np.full(shape, n))
+    with np.errstate(all="ignore"):
+        (base**power).backward(np.ones(shape))
+    np.testing.assert_array_equal(power.grad.data, np.full(shape, slope))
+
+
+def test_C11_a_constant_exponent_asks_for_no_logarithm() -> None:
+    x = leaf([-2.0, 0.0])
+    (x ** Tensor([2.0, 2.0])).backward([1.0, 1.5])  # log(-2) would warn, and warnings are errors here
+    assert x.grad.tolist() == [-4, 0]
+
+
+def test_second_derivative_along_base_and_exponent_where_the_exponent_is_zero() -> None:
+    x, n = leaf(2.0), leaf(0.0)
+    (x**n).backward(create_graph=True)  # dz/dx = n x^(n-1), and d/dn of it is x^(n-1) (1 + n log x) = 1/2
+    first = x.grad
+    n.zero_grad()
+    first.backward()
+    assert n.grad.item() == 0.5
+
+
+@pytest.mark.parametrize("base", [Tensor([1, 2]), Tensor(2)], ids=repr)
+def test_C12_an_integer_to_a_negative_power_is_an_error(base: Tensor) -> None:
+    with pytest.raises(ValueError, match="negative"):
+        base**-1
+
+
+# ---- C14, C15: selecting ---------------------------------------------------------------------------------
+
+
+def test_C14_the_side_that_was_not_selected_can_be_nan() -> None:
+    x = leaf(1.0)
+    with np.errstate(all="ignore"):
+        where(x >= 0, x, sqrt(-x)).backward()
+    assert np.isnan(x.grad.item())  # 0 · inf, as in PyTorch and JAX
+
+
+def test_C14_where_twice_is_the_cure() -> None:
+    x = leaf(1.0)
+    where(x >= 0, x, sqrt(where(x >= 0, 1.0, -x))).backward()
+    assert x.grad.item() == 1
+
+
+def test_C15_selecting_is_not_multiplying() -> None:
+    x = leaf([inf, -inf, nan, 2.0])
+    mask = [False, False, False, True]
+    y = where(mask, x, 0.0)
+    assert y.tolist() == [0, 0, 0, 2]
+    y.backward([1.0, inf, nan, 8.0])
+    assert x.grad.tolist() == [0, 0, 0, 8]
+    x.zero_grad()
+    x[np.array(mask)].backward([8.0])
+    assert x.grad.tolist() == [0, 0, 0, 8]
+
+
+# ---- C16 … C20: nothing overflows, nothing warns (warnings are errors in these tests) --------------------
+
+BIG = [-1000.0, -100.0, 0.0, 100.0, 1000.0]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, f32, np.float64])
+@pytest.mark.parametrize("shape", [(5,), ()])
+@pytest.mark.parametrize(
+    ("f", "values", "expected"),
+    [
+        (sigmoid, [0, 0, 0.5, 1, 1], [0, 0, 0.25, 0, 0]),
+        (tanh, [-1, -1, 0, 1, 1], [0, 0, 1, 0, 0]),
+        (relu, [0, 0, 0, 100, 1000], [0, 0, 0, 1, 1]),
+    ],
+)
+def test_C16_far_tails(f: Any, values: Any, expected: Any, shape: Any, dtype: Any) -> None:
+    for create_graph in (False, True):
+        if shape == (5,):
+            np.testing.assert_allclose(f(leaf(BIG, dtype=dtype)).data, values, atol=1e-40)
+            np.testing.assert_allclose(slopes(f, BIG, dtype=dtype, create_graph=create_graph)[0], expected, atol=1e-40)
+        else:
+            for x, value, slope in zip(BIG, values, expected, strict=True):
+                np.testing.assert_allclose(f(leaf(x, dtype=dtype)).data, value, atol=1e-40)
+                found = slopes(f, x, dtype=dtype, create_graph=create_graph)[0]
+                np.testing.assert_allclose(found, slope, atol=1e-40)
+
+
+@pytest.mark.parametrize("f", [sigmoid, tanh, relu, absolute, te.max, te.logsumexp])
+@pytest.mark.parametrize("values", [[nan, 1000.0], [nan, nan], [nan, -1000.0]])
+def test_nan_in_nan_out_without_a_warning(f: Any, values: Any) -> None:
+    y = f(leaf(values))
+    assert np.isnan(y.data).any()
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        ([1000.0, 1000.0], [0.5, 0.5]),
+        ([0.0, -inf], [1, 0]),
+        ([-1000.0, -1000.0], [0.5, 0.5]),
+        ([1000.0, 0.0, -1000.0], [1, 0, 0]),
+    ],
+)
+@pytest.mark.parametrize("dtype", [f32, np.float64])
+def test_C17_softmax(x: Any, y: Any, dtype: Any) -> None:
+    x = leaf(x, dtype=dtype)
+    z = te.softmax(x)
+    np.testing.assert_allclose(z.data, y, rtol=1e-6)
+    seed = uneven(z.shape, dtype)
+    z.backward(seed)
+    np.testing.assert_allclose(x.grad.data, y * (seed - (seed * y).sum()), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "slope"),
+    [
+        ([1000.0, 1000.0], 1000 + np.log(2), [0.5, 0.5]),
+        ([-1000.0, -1000.0], -1000 + np.log(2), [0.5, 0.5]),
+        ([0.0, -inf], 0, [1, 0]),
+        ([-inf, -inf], -inf, [0, 0]),
+    ],
+)
+@pytest.mark.parametrize("dtype", [f32, np.float64])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_C17_logsumexp(x: Any, y: Any, slope: Any, dtype: Any, create_graph: bool) -> None:
+    x = leaf(x, dtype=dtype)
+    z = te.logsumexp(x)
+    np.testing.assert_allclose(z.data, y, rtol=1e-6)
+    z.backward(1.5, create_graph=create_graph)
+    np.testing.assert_allclose(x.grad.data, 1.5 * np.array(slope), rtol=1e-4 if dtype is f32 else 1e-12)
+
+
+def test_C17_logsumexp_of_plus_infinity() -> None:
+    assert te.logsumexp(leaf([inf, 1000.0])).item() == inf
+
+
+@pytest.mark.parametrize(("label", "loss", "slope"), [(0, 0, [0, 0]), (1, 1000, [1, -1])])
+def test_C18_cross_entropy_of_sure_answers(label: int, loss: float, slope: Any) -> None:
+    x = leaf([[1000.0, 0.0]], dtype=f32)
+    y = -te.log_softmax(x)[0, label]
+    y.backward()
+    assert y.item() == loss
+    assert x.grad.tolist() == [slope]
+
+
+@given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=6))
+def test_C18_log_softmax_is_finite(values: list[int]) -> None:
+    x = leaf(values, dtype=f32)
+    y = te.log_softmax(x)
+    assert np.all(np.isfinite(y.data))
+    assert np.all(y.data <= 0)
+    y.backward(uneven(y.shape, f32))
+    assert np.all(np.isfinite(x.grad.data))
+
+
+def test_C20_an_overflow_is_reported() -> None:
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        assert exp(leaf([1000.0])).item() == inf
+
+
+@pytest.mark.parametrize(("f", "x"), list(itertools.product([sigmoid, tanh], [-40.0, -20.0, 20.0, 40.0])))
+def test_tails_are_right_to_rounding(f: Any, x: float) -> None:
+    expected = 1 / (1 + np.exp(-np.longdouble(x))) if f is sigmoid else np.tanh(np.longdouble(x))
+    assert f(leaf(x)).item() == pytest.approx(float(expected), rel=1e-15)
+
+
+def test_the_tests_see_warnings_as_errors() -> None:
+    with pytest.raises(RuntimeWarning):
+        warnings.warn("as from NumPy", RuntimeWarning, stacklevel=1)
