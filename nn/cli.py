@@ -103,15 +103,9 @@ def backpropagated(net: Module, cost: Module, example: data.Examples) -> Any:
     x = Tensor(example.x)
     y = Tensor(example.y)
     c = cost(net(x), y)
-    waiting = [c]
-    while waiting:
-        t = waiting.pop()
-        if t.op is not None:
-            t.retain_grad()
-            waiting += [u for u in t.inputs if isinstance(u, Tensor)]
     before = {p: p.grad for p in net.parameters()}
     net.zero_grad()
-    c.backward()
+    c.backward(retain_grads=True)
     drawing = draw(c)
     for p, g in before.items():
         p.grad = g

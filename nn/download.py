@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from tinygrad_edu import DataError, missing_extra
 
@@ -177,6 +176,8 @@ def fetch(url: str, largest: int, *, patience: float, retries: int) -> bytes:
 
 def connections(url: str, patience: float, retries: int) -> "urllib3.PoolManager":
     """urllib3 with our timeouts and retries, through the proxy that the system names, if any."""
+    from urllib.request import getproxies, proxy_bypass  # slow to import: only when something is fetched
+
     import urllib3
 
     timeout = urllib3.Timeout(connect=min(10.0, patience), read=patience)

@@ -46,22 +46,22 @@ class SGD:
     def step(self) -> None:
         """Move every parameter that has a gradient; all of them, or, if something fails, none."""
         lr, momentum, weight_decay = float(self.lr), float(self.momentum), float(self.weight_decay)
-        moves = []
+        updates = []
         for i, p in enumerate(self.parameters):
-            if p.grad is None:
-                continue
-            v = p.grad.data
-            if weight_decay:
-                v = v + weight_decay * p.data
-            if momentum:
-                v = v if self.velocity[i] is None else momentum * self.velocity[i] + v
-            moves.append((i, p, v, p.data - lr * v, p.data, self.velocity[i]))
+            if p.grad is not None:
+                w, v = p.data, p.grad.data
+                if weight_decay:
+                    v = v + weight_decay * w
+                if momentum and self.velocity[i] is not None:
+                    v = momentum * self.velocity[i] + v
+                updates.append((i, p, w, v, w - lr * v))
+        before = list(self.velocity)
         try:
-            for i, p, v, new, _, _ in moves:
+            for i, p, _, v, new in updates:
                 p.assign(new, copy=False)
                 self.velocity[i] = v if momentum else None
         except BaseException:  # Ctrl-C in the middle: back to where all were
-            for i, p, _, _, old, velocity in moves:
-                p.assign(old, copy=False)
-                self.velocity[i] = velocity
+            self.velocity = before
+            for _, p, w, _, _ in updates:
+                p.assign(w, copy=False)
             raise

@@ -124,34 +124,45 @@ def fit(
     rng = as_generator(rng)
     say = _speaker(progress)
     history = History()
-    number, seen, start = 0, 0, time.perf_counter()
+    place, start = _Place(len(data)), time.perf_counter()
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found by train_step, which explains
         try:
             history.epochs.append(_first_look(net, cost, data, test))
             say(_line(history.epochs[0], epochs, "before training"))
             net.train()
-            for number in range(1, epochs + 1):
-                begun, total, seen = time.perf_counter(), 0.0, 0
-                with _safety_net(net, lambda: f"epoch {number}, example {seen} of {len(data)}"):  # noqa: B023
-                    for x, y in _bar(batches(data, batch_size, rng), data, batch_size, number, epochs, progress):
+            for place.number in range(1, epochs + 1):
+                begun, total, place.seen = time.perf_counter(), 0.0, 0
+                with _safety_net(net, place):
+                    for x, y in _bar(batches(data, batch_size, rng), data, batch_size, place.number, epochs, progress):
                         total += train_step(net, cost, optimizer, x, y) * len(x)
-                        seen += len(x)
+                        place.seen += len(x)
                 seconds = time.perf_counter() - begun
-                history.epochs.append(Epoch(number, total / seen, *_tested(net, test), seconds, seen))
-                left = (time.perf_counter() - start) / number * (epochs - number)
-                rate = f"{seen / max(seconds, 1e-9):,.0f} examples/s"
+                right, tested = _tested(net, test)
+                history.epochs.append(Epoch(place.number, total / place.seen, right, tested, seconds, place.seen))
+                left = (time.perf_counter() - start) / place.number * (epochs - place.number)
+                rate = f"{place.seen / max(seconds, 1e-9):,.0f} examples/s"
                 say(_line(history.epochs[-1], epochs, f"{seconds:.1f} s  {rate}  left {left:.0f} s"))
         except KeyboardInterrupt:
             history.interrupted = True
             net.train()
-            say(
-                f"interrupted in epoch {number} after {seen} of {len(data)} examples: the network keeps what it learned"
-            )
+            say(f"interrupted in {place}: the network keeps what it learned")
     return history
 
 
+@dataclass
+class _Place:
+    """How far the training is."""
+
+    examples: int
+    number: int = 0  # of the epoch
+    seen: int = 0  # examples in this epoch
+
+    def __str__(self) -> str:
+        return f"epoch {self.number}, example {self.seen} of {self.examples}"
+
+
 @contextmanager
-def _safety_net(net: Module, place: Callable[[], str]) -> Iterator[None]:
+def _safety_net(net: Module, place: _Place) -> Iterator[None]:
     """Parameters that are not finite any more become again what they were before the epoch."""
     before = [(p, p.data) for p in net.parameters()]
     trouble = ""
@@ -161,12 +172,12 @@ def _safety_net(net: Module, place: Callable[[], str]) -> Iterator[None]:
         trouble = str(error)
     if all(np.isfinite(p.data).all() for p, _ in before):
         if trouble:
-            raise TrainingError(f"{place()}: {trouble}.  The parameters are those before this step")
+            raise TrainingError(f"{place}: {trouble}.  The parameters are those before this step")
         return
     for p, data in before:
         p.assign(data)
     raise TrainingError(
-        f"{place()}: {trouble or 'a gradient was not finite'}.  The parameters are those before this epoch"
+        f"{place}: {trouble or 'a gradient was not finite'}.  The parameters are those before this epoch"
     )
 
 

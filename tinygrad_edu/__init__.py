@@ -1,5 +1,7 @@
 """tinygrad_edu: reverse-mode automatic differentiation that people can read, see, check and trust."""
 
+from typing import TYPE_CHECKING, Any
+
 from .errors import (
     DataError,
     DtypeError,
@@ -35,7 +37,9 @@ from .ops import TABLE
 from .ops.elementwise import absolute, exp, log, maximum, minimum, relu, sigmoid, sign, sqrt, tanh
 from .tensor import Tensor
 from .transforms import grad, value_and_grad
-from .visual import draw
+
+if TYPE_CHECKING:
+    from .visual import draw
 
 __version__ = "0.1.0"
 
@@ -84,3 +88,12 @@ __all__ = [
     "value_and_grad",
     "where",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Pictures are loaded when the first one is drawn: `import tinygrad_edu` stays as fast as NumPy's."""
+    if name != "draw":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .visual import draw
+
+    return draw

@@ -28,7 +28,7 @@ def backprop(root: Any, seed: Any, keep: Iterable[Any] = (), create_graph: bool 
     cotangents = {root: seed}
     for t in toposort(root):
         g = cotangents.pop(t)
-        if t in kept or (t._notes and "retain_grad" in t._notes):
+        if t in kept or (t._notes is not None and "retain_grad" in t._notes):
             kept[t] = g
         z, values = (t, _unchanged(t)) if create_graph else (t._data, t._arrays)
         rules, params = t.op.vjps, t.params

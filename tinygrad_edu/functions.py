@@ -25,9 +25,12 @@ Axis = int | tuple[int, ...] | None
 # ---- shapes ------------------------------------------------------------------------------------------
 
 
+_ARRAYS = (Traced, np.ndarray, np.generic)
+
+
 def _as_array(x: Any) -> Any:
     """x itself if it knows its shape, else the array that NumPy makes of it."""
-    return x if isinstance(x, (Traced, np.ndarray, np.generic)) else np.asarray(x)
+    return x if isinstance(x, _ARRAYS) else np.asarray(x)
 
 
 def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
@@ -93,10 +96,12 @@ def broadcast_to(x: Any, *shape: Any) -> Any:
 def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     """Undo broadcasting: sum x over the axes that were added or stretched on the way from `shape`."""
     added = len(x.shape) - len(shape)
-    stretched = tuple(added + i for i, n in enumerate(shape) if n == 1 != x.shape[added + i])
-    if stretched:
-        x = reduce.sum(x, axis=stretched, keepdims=True)
-    return reduce.sum(x, axis=tuple(range(added)), keepdims=False) if added else x
+    if added:
+        x = reduce.sum(x, axis=tuple(range(added)), keepdims=False)
+    if x.shape == shape:
+        return x
+    stretched = tuple(i for i, (n, m) in enumerate(zip(shape, x.shape, strict=True)) if n != m)
+    return reduce.sum(x, axis=stretched, keepdims=True)
 
 
 def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Any:

@@ -73,20 +73,18 @@ def toposort(root: Traced) -> list[Any]:
 
     Depth first, without recursion: a chain of a million nodes is no deeper for Python than one of ten.
     """
-    if root.op is None:
-        return []
-    seen = {root}
     order: list[Any] = []
-    path = [(root, iter(root.inputs))]
-    while path:
-        t, inputs = path[-1]
-        for x in inputs:
-            if isinstance(x, Traced) and x.op is not None and x not in seen:
-                seen.add(x)
-                path.append((x, iter(x.inputs)))
-                break
-        else:
-            order.append(t)
-            path.pop()
+    seen: set[Any] = set()
+    waiting: list[Any] = [root] if root.op is not None else []
+    while waiting:
+        t = waiting.pop()
+        if t is None:  # all that led to the one below is in order
+            order.append(waiting.pop())
+        elif t not in seen:
+            seen.add(t)
+            waiting += (t, None)
+            for x in t.inputs:
+                if isinstance(x, Traced) and x.op is not None and x not in seen:
+                    waiting.append(x)
     order.reverse()
     return order

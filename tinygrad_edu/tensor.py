@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .backprop import backprop
 from .errors import DtypeError, GradientError, ShapeError, shape_error
-from .graph import is_grad_enabled
+from .graph import is_grad_enabled, toposort
 from .op import Op
 from .operators import Operators
 from .values import as_array, cast, summary, weakened
@@ -132,9 +132,10 @@ class Tensor(Operators):
     @property
     def data(self) -> Array:
         """The values, as an array that cannot be written to."""
-        view: Array = np.array(self._data) if type(self._data) is not np.ndarray else self._data.view()
-        view.flags.writeable = False
-        return view
+        array: Array = self._data if type(self._data) is np.ndarray else np.array(self._data)
+        if array.flags.writeable:
+            array.flags.writeable = False
+        return array
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -150,7 +151,12 @@ class Tensor(Operators):
                 f"{self._called()} was made by {self.op.name}: only leaves can be assigned.  Compute a new one instead"
             )
         old = self._data
-        if not copy and type(value) is type(old) and value.shape == old.shape and value.dtype == old.dtype:
+        if (
+            not copy
+            and type(value) is np.ndarray is type(old)
+            and value.shape == old.shape
+            and value.dtype == old.dtype
+        ):
             self._data = value  # the usual case of an optimizer
             return self
         new = as_array(value, None, copy)
@@ -218,11 +224,12 @@ class Tensor(Operators):
         self._note("retain_grad", True)
         return self
 
-    def backward(self, seed: Any = None, *, create_graph: bool = False) -> None:
+    def backward(self, seed: Any = None, *, create_graph: bool = False, retain_grads: bool = False) -> None:
         """Find dC/dx for every leaf x that led to this number C, and add it to x.grad.
 
         seed          for a Tensor that is not a single number: dC/d(this), of the same shape
         create_graph  make the gradients part of a graph, so that they can be differentiated again
+        retain_grads  keep the gradient of every Tensor on the way too, as retain_grad() does for one
         """
         if not self._requires_grad:
             raise GradientError(
@@ -240,7 +247,8 @@ class Tensor(Operators):
         else:
             start = self._conforming(seed, "the seed of backward()")
         start = _wrap(start) if create_graph else start
-        _deliver(backprop(self, start, create_graph=create_graph), start)
+        keep = toposort(self) if retain_grads else ()
+        _deliver(backprop(self, start, keep, create_graph), start)
 
     def _conforming(self, value: Any, what: str) -> Array:
         """A copy of `value` in the shape and dtype of this Tensor; another shape is an error, never broadcast."""
@@ -253,7 +261,9 @@ class Tensor(Operators):
     # ---- names ---------------------------------------------------------------------------------------
 
     def _note(self, key: str, value: Any) -> None:
-        self._notes = {**(self._notes or {}), key: value}
+        if self._notes is None:
+            self._notes = {}
+        self._notes[key] = value
 
     @property
     def name(self) -> str | None:

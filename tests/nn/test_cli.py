@@ -418,7 +418,7 @@ def test_ctrl_c_in_training_keeps_the_model_and_ends_with_130(capsys, monkeypatc
     monkeypatch.setattr(cli, "QuadraticCost", Interrupting)
     assert run("train", "--epochs", "5", "--out", str(tmp_path / "out")) == INTERRUPTED
     out, err = capsys.readouterr()
-    assert "interrupted in epoch 1 after 30 of 1437 examples" in out
+    assert "interrupted in epoch 1, example 30 of 1437" in out
     assert "Traceback" not in out + err
     assert sorted(os.listdir(tmp_path / "out")) == FILES
     printed = re.findall(r"test accuracy ([\d.]+) %", out)

@@ -354,7 +354,7 @@ def test_ctrl_c_keeps_the_network_and_the_history():
     history = nn.fit(net, Spy(10, interrupt), optimizer, toy(60), 5, rng=3, progress=said.append)
     assert history.interrupted is True
     assert [epoch.number for epoch in history.epochs] == [0, 1]
-    assert "interrupted in epoch 2 after 20 of 60 examples" in said[-1]
+    assert "interrupted in epoch 2, example 20 of 60" in said[-1]
     twin, cost, second = setting()
     order = np.random.default_rng(3)
     data, steps = toy(60), 0

@@ -684,3 +684,11 @@ def test_retained_gradients_equal_the_gradients_of_a_leaf_put_in_their_place() -
 def test_T2_a_list_of_gradients_is_compared_to_its_end() -> None:
     with pytest.raises(AssertionError):
         laws.assert_close([1.0, 2.0], [1.0])
+
+
+def test_retain_grads_keeps_the_gradient_of_all_on_the_way() -> None:
+    x = Tensor(3.0, requires_grad=True)
+    y = x * x
+    z = 5 * y
+    z.backward(retain_grads=True)
+    assert [t.grad.item() for t in (z, y, x)] == [1, 5, 30]

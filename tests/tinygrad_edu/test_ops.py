@@ -217,9 +217,7 @@ def test_T1_readings_that_differ_are_caught(name: str) -> None:
 SYMMETRIC = {"add"}  # both rules are the same
 
 
-@pytest.mark.parametrize(
-    "name", [n for n in DIFFERENTIABLE if not callable(TABLE[n].vjps) and len(TABLE[n].vjps) > 1]
-)
+@pytest.mark.parametrize("name", [n for n in DIFFERENTIABLE if not callable(TABLE[n].vjps) and len(TABLE[n].vjps) > 1])
 def test_T1_swapped_rules_are_caught(name: str) -> None:
     *first, a, b = TABLE[name].vjps
     swapped = replace(TABLE[name], vjps=(*first, b, a))

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from ..op import Op
 
 
@@ -14,8 +12,8 @@ def _examples(a: Any) -> int:
 
 def _quadratic(a: Any, y: Any) -> Any:
     """C = (1/S) sum_x C_x,  C_x = 1/2 sum_i (a_i - y_i)^2: half the sum over outputs, mean over S examples."""
-    error = np.ravel(a - y)
-    return (error @ error) * (0.5 / _examples(a))
+    error = (a - y).ravel()
+    return error.dot(error) * (0.5 / _examples(a))
 
 
 # fmt: off

@@ -3,6 +3,8 @@
 import operator
 from typing import Any
 
+import numpy as np
+
 from ..op import Op
 
 # fmt: off
@@ -12,7 +14,7 @@ matmul = Op("matmul", operator.matmul, (lambda g, z, x, y: g @ y.mT,   lambda g,
 
 def _linear(x: Any, w: Any, b: Any) -> Any:
     """z_i = b_i + sum_j w_ij x_j, one example a row: (…, n_in), (n_out, n_in), (n_out,) -> (…, n_out)"""
-    return x @ w.mT + b
+    return np.dot(x, w.T) + b
 
 
 #           fused: the lecture's weighted input z is one node, in the sweep and in the picture
