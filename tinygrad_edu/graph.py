@@ -83,7 +83,7 @@ def toposort(root: Traced) -> list[Any]:
         elif t not in seen:
             seen.add(t)
             waiting += (t, None)
-            for x in t.inputs:
+            for x in reversed(t.inputs):
                 if isinstance(x, Traced) and x.op is not None and x not in seen:
                     waiting.append(x)
     order.reverse()

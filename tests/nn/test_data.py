@@ -28,6 +28,12 @@ from nn.data import Dataset, Examples, batches, one_hot, read_idx
 from nn.download import KnownFile
 from tinygrad_edu import DataError
 
+
+def packed(content: bytes) -> bytes:
+    """gzip, without the time of day: the same bytes in every process."""
+    return gzip.compress(content, mtime=0)
+
+
 REAL_FOLDER = os.environ.get("TINYGRAD_EDU_MNIST")  # before the fixture below hides it
 
 
@@ -254,7 +260,7 @@ LABELS = np.array([5, 0, 4, 1, 9], np.uint8)
 
 
 @pytest.mark.parametrize("values", [LABELS, IMAGES, uneven(20, 28, 28), uneven(1)])
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("pack", [bytes, packed])
 @pytest.mark.parametrize("name", ["file", "file.gz"])  # the content decides, not the name
 def test_read_idx_returns_what_was_written(
     tmp_path: Path, values: np.ndarray, pack: Callable[[bytes], bytes], name: str
@@ -279,14 +285,14 @@ def refused(tmp_path: Path, content: bytes, expected_shape: tuple[int | None, ..
 
 
 @pytest.mark.parametrize("values", [LABELS, IMAGES])
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("pack", [bytes, packed])
 def test_G2_G3_truncated_at_every_length(tmp_path: Path, values: np.ndarray, pack: Callable[[bytes], bytes]) -> None:
     whole = pack(idx(values))
     for length in range(len(whole)):
         refused(tmp_path, whole[:length])
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("pack", [bytes, packed])
 def test_G1_a_lying_count_is_refused_before_memory_is_taken(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     lie = struct.pack(">4B3I", 0, 0, 8, 3, 0xFFFFFFFF, 28, 28) + bytes(4096)
     assert "data" in refused(tmp_path, pack(lie))
@@ -297,7 +303,7 @@ def test_G1_a_lying_count_is_refused_before_memory_is_taken(tmp_path: Path, pack
     assert "on disk" in refused(tmp_path, pack(modest))
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("pack", [bytes, packed])
 @pytest.mark.parametrize(
     ("content", "expected_shape", "field"),
     [
@@ -344,13 +350,13 @@ def flipped(content: bytes, at: int, bit: int = 0) -> bytes:
 @pytest.mark.parametrize(
     "content",
     [
-        flipped(gzip.compress(idx(LABELS)), -8 + len(gzip.compress(idx(LABELS)))),  # the checksum
-        flipped(gzip.compress(idx(LABELS)), -4 + len(gzip.compress(idx(LABELS)))),  # the length
-        gzip.compress(idx(LABELS)) * 2,  # two members: the reader sees 26 bytes for 13
-        gzip.compress(idx(LABELS)) + b"junk",
-        gzip.compress(idx(LABELS))[:10] + b"\xff" * 20,  # no deflate data
-        gzip.compress(b""),
-        gzip.compress(gzip.compress(idx(LABELS))),
+        flipped(packed(idx(LABELS)), -8 + len(packed(idx(LABELS)))),  # the checksum
+        flipped(packed(idx(LABELS)), -4 + len(packed(idx(LABELS)))),  # the length
+        packed(idx(LABELS)) * 2,  # two members: the reader sees 26 bytes for 13
+        packed(idx(LABELS)) + b"junk",
+        packed(idx(LABELS))[:10] + b"\xff" * 20,  # no deflate data
+        packed(b""),
+        packed(packed(idx(LABELS))),
     ],
 )
 def test_G3_gzip_faults(tmp_path: Path, content: bytes) -> None:
@@ -365,7 +371,7 @@ def read_or_message(path: Path) -> np.ndarray | str:
 
 
 def test_G3_every_bit_flip_of_a_gzip_file_is_harmless_or_refused(tmp_path: Path) -> None:
-    path, content, harmless = tmp_path / "labels.gz", gzip.compress(idx(LABELS)), 0
+    path, content, harmless = tmp_path / "labels.gz", packed(idx(LABELS)), 0
     for at in range(len(content)):
         for bit in range(8):
             path.write_bytes(flipped(content, at, bit))
@@ -380,7 +386,7 @@ def test_G3_every_bit_flip_of_a_gzip_file_is_harmless_or_refused(tmp_path: Path)
 
 @given(st.data())
 def test_read_idx_survives_any_bytes(tmp_path_factory: pytest.TempPathFactory, draw: st.DataObject) -> None:
-    content = bytearray(draw.draw(st.sampled_from([idx(LABELS), idx(IMAGES), gzip.compress(idx(IMAGES))])))
+    content = bytearray(draw.draw(st.sampled_from([idx(LABELS), idx(IMAGES), packed(idx(IMAGES))])))
     for _ in range(draw.draw(st.integers(1, 4))):
         start = draw.draw(st.integers(0, len(content)))
         content[start : start + draw.draw(st.integers(0, 4))] = draw.draw(st.binary(max_size=6))
@@ -396,7 +402,7 @@ def test_read_idx_survives_any_bytes(tmp_path_factory: pytest.TempPathFactory, d
 
 def zeros_gz(header: bytes, count: int) -> bytes:
     """Gzip of a header and then about 10 MB of zeros `count` times: members in a row read as one file."""
-    return gzip.compress(header) + gzip.compress(bytes(10_000_000)) * count
+    return packed(header) + packed(bytes(10_000_000)) * count
 
 
 @pytest.mark.parametrize(
@@ -415,7 +421,7 @@ def test_G4_a_bomb_is_not_expanded(tmp_path: Path, header: bytes) -> None:
 
 def test_G4_largest_is_the_callers_choice(tmp_path: Path) -> None:
     path = tmp_path / "zeros.gz"
-    path.write_bytes(gzip.compress(idx(np.zeros((100, 28, 28), np.uint8))))
+    path.write_bytes(packed(idx(np.zeros((100, 28, 28), np.uint8))))
     with pytest.raises(DataError, match="at most 78,415"):
         read_idx(path, largest=78_415)
     assert read_idx(path, largest=78_416).shape == (100, 28, 28)
@@ -443,7 +449,7 @@ class Toy:
     def put(self, folder: Path, *, ending: str = "", rename: Callable[[str], str] = str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in self.content.items():
-            (folder / (rename(name) + ending)).write_bytes(gzip.compress(content) if ending else content)
+            (folder / (rename(name) + ending)).write_bytes(packed(content) if ending else content)
         return folder
 
     def check(self, mnist: Dataset, validation: int = 10) -> None:
@@ -632,7 +638,7 @@ def endless(handler: BaseHTTPRequestHandler) -> None:
 
 CONTENT = idx(uneven(100, 28, 28))
 FILE = known("train-images-idx3-ubyte", CONTENT)
-BODY = gzip.compress(CONTENT)
+BODY = packed(CONTENT)
 
 
 def fetched(mirrors: list[str]) -> bytes:
@@ -640,18 +646,18 @@ def fetched(mirrors: list[str]) -> bytes:
 
 
 FAULTS = {
-    "wrong bytes": (answer(gzip.compress(CONTENT[::-1])), "SHA-256"),
-    "one bit": (answer(gzip.compress(flipped(CONTENT, 5000))), "SHA-256"),
-    "longer": (answer(gzip.compress(CONTENT + b"\0")), "more than 78,416 bytes"),
-    "shorter": (answer(gzip.compress(CONTENT[:-1])), "78,415 bytes"),
+    "wrong bytes": (answer(packed(CONTENT[::-1])), "SHA-256"),
+    "one bit": (answer(packed(flipped(CONTENT, 5000))), "SHA-256"),
+    "longer": (answer(packed(CONTENT + b"\0")), "more than 78,416 bytes"),
+    "shorter": (answer(packed(CONTENT[:-1])), "78,415 bytes"),
     "empty": (answer(b""), "0 bytes"),
     "html": (answer(b"<!DOCTYPE html><title>Log in</title>"), "<!DOCTYPE html>"),
     "truncated gzip": (answer(BODY[:-9]), "EOFError"),
     "bad checksum": (answer(flipped(BODY, len(BODY) - 8)), "BadGzipFile"),
     "bit flip": (answer(BODY[:12] + b"\xff\xff\xff" + BODY[15:]), "damaged gzip"),
     "junk tail": (answer(BODY + b"junk"), "BadGzipFile"),
-    "two members": (answer(BODY + gzip.compress(b"more")), "more than 78,416 bytes"),
-    "bomb": (answer(gzip.compress(bytes(50_000_000))), "more than 78,416 bytes"),
+    "two members": (answer(BODY + packed(b"more")), "more than 78,416 bytes"),
+    "bomb": (answer(packed(bytes(50_000_000))), "more than 78,416 bytes"),
     "endless": (endless, "more than 79,518 bytes"),
     "cut": (answer(BODY[:-20], Content_Length=str(len(BODY))), ""),
     "403": (status(403), "HTTP status 403"),
@@ -789,7 +795,7 @@ def test_without_urllib3_the_error_names_the_extra(monkeypatch: pytest.MonkeyPat
 def toy_mirror(toy: Toy, mirror: Mirror) -> Mirror:
     pytest.importorskip("urllib3")
     for name, content in toy.content.items():
-        mirror.routes[f"/{name}.gz"] = answer(gzip.compress(content))
+        mirror.routes[f"/{name}.gz"] = answer(packed(content))
     return mirror
 
 
@@ -828,7 +834,7 @@ def test_a_folder_of_ones_own_is_completed_but_never_mixed(tmp_path: Path, toy: 
     toy.check(data.mnist(folder, validation=10, mirrors=[toy_mirror.url]))
     assert toy_mirror.asked == [f"/{toy.files[2].name}.gz"]
     (folder / toy.files[2].name).unlink()
-    (folder / f"{toy.files[3].name}.gz").write_bytes(gzip.compress(idx(LABELS)))
+    (folder / f"{toy.files[3].name}.gz").write_bytes(packed(idx(LABELS)))
     before = sorted(path.name for path in folder.iterdir())
     with pytest.raises(DataError, match="mix two data sets"):
         data.mnist(folder, validation=10, mirrors=[toy_mirror.url])
