@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,8 @@ def save(path: str | os.PathLike[str], net: Module) -> Path:
 
     The file appears under its name only when everything is on the disk; an older one stays until then.
     """
+    import tempfile  # slow to import
+
     st = _safetensors()
     state = net.state_dict()
     for name, value in state.items():
@@ -41,7 +42,7 @@ def save(path: str | os.PathLike[str], net: Module) -> Path:
     if tied:
         metadata["tied"] = json.dumps(tied)
     written = _sorted_header(st.save(state, metadata))
-    path = Path(os.path.realpath(path))  # where a link points to
+    given, path = Path(path), Path(os.path.realpath(path))  # where a link points to
     try:
         handle, temporary = tempfile.mkstemp(prefix=".saving.", dir=path.parent)
         try:
@@ -56,7 +57,7 @@ def save(path: str | os.PathLike[str], net: Module) -> Path:
             raise
     except OSError as error:
         raise OSError(error.errno, f"cannot save the model to {path}: {error.strerror}") from error
-    return path
+    return given
 
 
 def load(path: str | os.PathLike[str]) -> Module:

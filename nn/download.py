@@ -1,11 +1,8 @@
 """Known files: found in a folder, else fetched from mirrors, unpacked within bounds, verified, kept."""
 
 import gzip
-import hashlib
 import io
-import logging
 import os
-import secrets
 import time
 import zlib
 from collections.abc import Sequence
@@ -26,8 +23,6 @@ MAX_REDIRECTS = 5
 SLOWEST = 10_000  # bytes per second; a mirror that drips below this is given up
 CHUNK = 1 << 16
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -128,7 +123,9 @@ def contents(file: io.BufferedReader, known: KnownFile) -> bytes:
     if len(data) != known.size:
         count = f"more than {known.size:,}" if len(data) > known.size else f"{len(data):,}"
         raise DataError(f"{count} bytes that begin with {data[:16]!r}, needed {known.size:,} bytes of {known.name}")
-    digest = hashlib.sha256(data).hexdigest()
+    from hashlib import sha256  # slow to import
+
+    digest = sha256(data).hexdigest()
     if digest != known.sha256:
         raise DataError(f"wrong bytes: SHA-256 is {digest}, needed {known.sha256} for {known.name}")
     return data
@@ -144,6 +141,8 @@ def download(known: KnownFile, mirrors: Sequence[str], *, patience: float = 30.0
     asked `retries` times more with growing pauses; one that is silent for `patience` seconds, drips, or sends
     other bytes is given up for the next. DataError lists what each mirror answered.
     """
+    import logging  # slow to import
+
     try:
         from urllib3.exceptions import HTTPError
     except ImportError as error:
@@ -151,7 +150,7 @@ def download(known: KnownFile, mirrors: Sequence[str], *, patience: float = 30.0
     answers = []
     for mirror in mirrors:
         url = f"{mirror.rstrip('/')}/{known.name}.gz"
-        logger.info("downloading %s", url)
+        logging.getLogger(__name__).info("downloading %s", url)
         try:
             body = fetch(url, known.largest_body, patience=patience, retries=retries)
             return contents(io.BufferedReader(io.BytesIO(body)), known)
@@ -243,7 +242,7 @@ def keep(data: bytes, path: Path) -> None:
 
     Other name, write, fsync, rename, fsync of the folder: a crash leaves the old state or the new.
     """
-    own_name = f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part"  # two processes never share it
+    own_name = f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.part"  # two processes never share it
     part = path.with_name(own_name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
