@@ -1,0 +1,43 @@
+"""What people may write as an axis, a shape or an array."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..op import Traced
+
+Axis = int | tuple[int, ...] | None
+
+_ARRAYS = (Traced, np.ndarray, np.generic)
+
+
+def as_given(x: Any) -> Any:
+    """x itself if it knows its shape, else the array that NumPy makes of it."""
+    return x if isinstance(x, _ARRAYS) else np.asarray(x)
+
+
+def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Positive, distinct axes; None means all of them."""
+    if axis is None:
+        return tuple(range(ndim))
+    given = axis if isinstance(axis, tuple) else (axis,)
+    axes = []
+    for k in map(operator.index, given):
+        if not -ndim <= k < ndim:
+            raise ShapeError(f"axis {k} does not exist in an array with {ndim} axes: use {-ndim} … {ndim - 1}")
+        axes.append(k % ndim)
+    if len(set(axes)) != len(axes):
+        raise ShapeError(f"axis {axis} names one axis twice")
+    return tuple(axes)
+
+
+def shape_of(shape: Sequence[Any]) -> tuple[int, ...]:
+    """(2, 3) from f(2, 3) as well as from f((2, 3))."""
+    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
+        shape = shape[0]
+    return tuple(operator.index(n) for n in shape)

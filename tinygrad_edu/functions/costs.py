@@ -1,0 +1,27 @@
+"""How far outputs are from targets, as one number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ShapeError
+from ..ops import cost
+from .arguments import as_given
+
+__all__ = ["quadratic_cost"]
+
+
+def quadratic_cost(a: Any, y: Any) -> Any:
+    """C = (1/S) sum_x C_x,  C_x = 1/2 sum_i (a_i - y_i)^2: half the sum over the outputs, mean over the S examples.
+
+    a, y (S, n) -> C ();  (n,) is a single example.
+    """
+    a, y = as_given(a), as_given(y)
+    if a.shape != y.shape:
+        raise ShapeError(
+            f"quadratic_cost needs targets of the outputs' shape: outputs a {a.shape}, targets y {y.shape}.  "
+            f"Class numbers become targets with nn.data.one_hot(labels, classes)"
+        )
+    if 0 in a.shape:
+        raise ShapeError(f"quadratic_cost of no examples does not exist: a has shape {a.shape}")
+    return cost.quadratic_cost(a, y)
