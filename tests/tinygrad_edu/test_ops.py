@@ -10,7 +10,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from laws import few
-from op_cases import CASES, Call, Case
+from all_cases import CASES
+from op_cases import Call, Case
 
 from tinygrad_edu import TABLE, Op, Tensor, backprop
 
@@ -21,7 +22,7 @@ differentiable_rows = pytest.mark.parametrize("name", [name for name in DIFFEREN
 
 
 def test_every_row_has_a_case() -> None:
-    assert set(CASES) == set(TABLE), "give the new row a case in op_cases.py: what to draw, and a second forward"
+    assert set(CASES) == set(TABLE), "give the new row a case in a cases_*.py: what to draw, and a second forward"
 
 
 # ---- values ----------------------------------------------------------------------------------------------
