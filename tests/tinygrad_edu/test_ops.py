@@ -7,10 +7,10 @@ from typing import Any
 import laws
 import numpy as np
 import pytest
+from all_cases import CASES
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from laws import few
-from all_cases import CASES
 from op_cases import Call, Case
 
 from tinygrad_edu import TABLE, Op, Tensor, backprop
