@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from .anomaly import detect_anomaly
 from .errors import (
+    AnomalyError,
     DataError,
     DtypeError,
     GradientError,
@@ -35,8 +37,9 @@ from .graph import is_grad_enabled, no_grad
 from .op import Op
 from .ops import TABLE
 from .ops.elementwise import absolute, exp, log, maximum, minimum, relu, sigmoid, sign, sqrt, tanh
+from .recompute import checkpoint
 from .tensor import Tensor
-from .transforms import grad, value_and_grad
+from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 if TYPE_CHECKING:
     from .visual import draw
@@ -45,6 +48,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "TABLE",
+    "AnomalyError",
     "DataError",
     "DtypeError",
     "GradientError",
@@ -56,12 +60,18 @@ __all__ = [
     "TrainingError",
     "absolute",
     "broadcast_to",
+    "checkpoint",
     "clip",
     "concatenate",
+    "detect_anomaly",
     "draw",
     "exp",
     "grad",
+    "hessian",
+    "hvp",
     "is_grad_enabled",
+    "jacobian",
+    "jvp",
     "linear",
     "log",
     "log_softmax",
@@ -86,6 +96,7 @@ __all__ = [
     "tanh",
     "transpose",
     "value_and_grad",
+    "vjp",
     "where",
 ]
 

@@ -9,12 +9,18 @@ import numpy as np
 
 from .errors import GradientError
 from .functions import sum_to
-from .graph import toposort
+from .graph import Watcher, recording, toposort
 from .op import Traced
 from .ops.elementwise import astype
 
 
-def backprop(root: Any, seed: Any, keep: Iterable[Any] = (), create_graph: bool = False) -> dict[Any, Any]:
+def backprop(
+    root: Any,
+    seed: Any,
+    keep: Iterable[Any] = (),
+    create_graph: bool = False,
+    wanted: Iterable[Any] | None = None,
+) -> dict[Any, Any]:
     """Gradients of sum(seed * root) with respect to the leaves that led to `root`, and to those in `keep`.
 
     From the root to the leaves: the gradient g of a Tensor is complete when all that was made from it has
@@ -22,19 +28,28 @@ def backprop(root: Any, seed: Any, keep: Iterable[Any] = (), create_graph: bool 
 
     create_graph=False reads the rules on plain arrays; the seed and the gradients are arrays.
     create_graph=True reads them on Tensors: the seed and the gradients are Tensors, with a graph.
+    wanted=[…] finds the gradients of those Tensors only, and takes only the ways that lead to them.
     Nothing outside is changed, so an error half way leaves nothing half done.
     """
-    kept = dict.fromkeys(keep)
-    cotangents = {root: seed}
-    for t in toposort(root):
+    order = toposort(root)
+    mode = recording.get()
+    watcher = mode if isinstance(mode, Watcher) else None
+    ways = None if wanted is None else _leading_from(wanted, order)
+    kept = dict.fromkeys(keep if wanted is None else wanted)
+    cotangents = {root: seed} if ways is None or root in ways else {}
+    for t in order:
+        if ways is not None and t not in ways:
+            continue
         g = cotangents.pop(t)
+        if t._notes is not None and "hooks" in t._notes:
+            g = _hooked(t, g, create_graph)
         if t in kept or (t._notes is not None and "retain_grad" in t._notes):
             kept[t] = g
         z, values = (t, _unchanged(t)) if create_graph else (t._data, t._arrays)
         rules, params = t.op.vjps, t.params
         parts = rules(g, z, *values, **params) if callable(rules) else None  # any number of inputs: all at once
         for i, x in enumerate(t.inputs):
-            if isinstance(x, Traced) and x._requires_grad:
+            if isinstance(x, Traced) and x._requires_grad and (ways is None or x in ways):
                 if parts is not None:
                     part = parts[i]
                 elif rules[i] is not None:
@@ -43,8 +58,40 @@ def backprop(root: Any, seed: Any, keep: Iterable[Any] = (), create_graph: bool 
                     raise GradientError(f"{t.op.name} has no derivative in its input {x!r}")
                 if not _fits(part, x._data):
                     part = _fitted(part, x)
+                if watcher is not None:
+                    watcher.passed(t, x, part)
                 cotangents[x] = cotangents[x] + part if x in cotangents else part
-    return cotangents | {t: g for t, g in kept.items() if g is not None}
+    for x in cotangents:
+        if x._notes is not None and "hooks" in x._notes:
+            cotangents[x] = _hooked(x, cotangents[x], create_graph)
+    found = cotangents | {t: g for t, g in kept.items() if g is not None}
+    return found if wanted is None else {t: found[t] for t in kept if t in found}
+
+
+def _leading_from(wanted: Iterable[Any], order: list[Any]) -> set[Any]:
+    """The wanted Tensors, and all that was made from them, among those in order."""
+    ways = set(wanted)
+    for t in reversed(order):
+        if any(isinstance(x, Traced) and x in ways for x in t.inputs):
+            ways.add(t)
+    return ways
+
+
+def _hooked(t: Any, g: Any, create_graph: bool) -> Any:
+    """The gradient after the hooks of t have seen it, and perhaps replaced it."""
+    for hook in list(t._notes["hooks"].values()):  # a copy: a hook may remove itself
+        given = g if create_graph else type(t)(g, copy=False)
+        answer = hook(given)
+        if answer is None:
+            continue
+        if not isinstance(answer, type(t)) or answer.shape != t.shape or answer.dtype != t.dtype:
+            name = getattr(hook, "__qualname__", repr(hook))
+            raise GradientError(
+                f"the hook {name} must return None, or a gradient as a Tensor of shape {t.shape} and dtype "
+                f"{t.dtype}: it returned {answer!r:.80}"
+            )
+        g = answer if create_graph else answer._data
+    return g
 
 
 def _fits(g: Any, data: Any) -> bool:

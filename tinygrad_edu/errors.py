@@ -4,6 +4,7 @@ Every message says what was given, what was needed and what to write instead.
 """
 
 __all__ = [
+    "AnomalyError",
     "DataError",
     "DrawingError",
     "DtypeError",
@@ -31,6 +32,10 @@ class DtypeError(TinygradEduError, TypeError):
 
 class GradientError(TinygradEduError, RuntimeError):
     """A derivative that was asked for does not exist, or cannot be computed any more."""
+
+
+class AnomalyError(TinygradEduError, ArithmeticError):
+    """A NaN or an infinity, and where it comes from."""
 
 
 class DataError(TinygradEduError, ValueError):

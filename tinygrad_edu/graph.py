@@ -7,20 +7,47 @@ nothing that came after it.  So there are no cycles, and a graph is freed the mo
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from contextlib import ContextDecorator
+from contextlib import AbstractContextManager, ContextDecorator
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any
+from typing import Any, Self
 
 from .op import Traced
 
-__all__ = ["is_grad_enabled", "no_grad", "toposort"]
+__all__ = ["Watcher", "is_grad_enabled", "no_grad", "recording", "toposort"]
 
-recording: ContextVar[bool] = ContextVar("tinygrad_edu.recording", default=True)
+recording: ContextVar[bool | Watcher] = ContextVar("tinygrad_edu.recording", default=True)
+"""False, True, or a Watcher.  Every thread and every asyncio task has its own."""
 
-is_grad_enabled: Callable[[], bool] = recording.get
-"""Are operations being recorded?  Every thread and every asyncio task has its own answer."""
+
+def is_grad_enabled() -> bool:
+    """Are operations being recorded, here and now?"""
+    return bool(recording.get())
+
+
+class Watcher(AbstractContextManager["Watcher"]):
+    """Is told, inside `with`, of every Tensor that an op made, and of every part of a gradient.
+
+    A subclass overrides `made` and `passed`, and calls super(), which tells the watcher outside.
+    """
+
+    def __enter__(self) -> Self:
+        self.outside = recording.get()
+        recording.set(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        recording.set(self.outside)
+
+    def made(self, t: Any) -> None:
+        """The Tensor t was made by an op, and recorded."""
+        if isinstance(self.outside, Watcher):
+            self.outside.made(t)
+
+    def passed(self, t: Any, x: Any, part: Any) -> None:
+        """The sweep passed `part` of a gradient from t on to its input x."""
+        if isinstance(self.outside, Watcher):
+            self.outside.passed(t, x, part)
 
 
 class no_grad(ContextDecorator):
@@ -34,7 +61,7 @@ class no_grad(ContextDecorator):
     """
 
     def __init__(self) -> None:
-        self._before: list[bool] = []
+        self._before: list[bool | Watcher] = []
 
     def _recreate_cm(self) -> no_grad:
         return no_grad()  # as a decorator: one of its own for every call

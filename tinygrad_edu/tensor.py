@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn, final
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from .backprop import backprop
 from .errors import DtypeError, GradientError, ShapeError, shape_error
-from .graph import is_grad_enabled, toposort
+from .graph import is_grad_enabled, recording, toposort
 from .op import Op
 from .operators import Operators
 from .values import as_array, cast, summary, weakened
@@ -52,12 +53,14 @@ def record(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = _NO_PARAMS)
     t: Tensor = _new(Tensor)
     t._data = z
     t._grad = t._notes = None
-    if tracked and op.differentiable and is_grad_enabled():
+    if tracked and op.differentiable and (mode := recording.get()):
         t._requires_grad = True
         t.op = op
         t.inputs = inputs
         t._arrays = tuple(arrays)
         t.params = params
+        if mode is not True:
+            mode.made(t)
     else:
         t._requires_grad = False
         t.op = None
@@ -224,6 +227,21 @@ class Tensor(Operators):
         self._note("retain_grad", True)
         return self
 
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
+        """Call hook(g) with the gradient of this Tensor whenever backward() has found it; returns how to remove it.
+
+        A hook that returns a Tensor replaces the gradient, here and for all that led here.
+        """
+        if not self._requires_grad:
+            raise GradientError(f"{self._called()} does not require a gradient: there is none to see")
+        if not callable(hook):
+            raise DtypeError(f"a hook is a function of the gradient, not {hook!r:.60}")
+        hooks = (self._notes or {}).get("hooks", {})
+        key = object()
+        hooks[key] = hook
+        self._note("hooks", hooks)
+        return lambda: hooks.pop(key, None) and None
+
     def backward(self, seed: Any = None, *, create_graph: bool = False, retain_grads: bool = False) -> None:
         """Find dC/dx for every leaf x that led to this number C, and add it to x.grad.
 
@@ -329,7 +347,7 @@ class Tensor(Operators):
 
     def __reduce__(self) -> Any:
         grad = None if self._grad is None else self._grad.data
-        notes = {k: v for k, v in (self._notes or {}).items() if k != "retain_grad"}
+        notes = {k: v for k, v in (self._notes or {}).items() if k in ("name", "role")}
         leaf = self.op is None and self._requires_grad
         return _restored, (self.numpy(), leaf, grad if leaf else None, notes or None)
 

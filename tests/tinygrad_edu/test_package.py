@@ -23,7 +23,10 @@ ORDER = [
     "backprop",
     "operators",
     "tensor",
+    "tree",
     "transforms",
+    "anomaly",
+    "recompute",
     "visual",
     "__init__",
 ]

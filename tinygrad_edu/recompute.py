@@ -1,0 +1,74 @@
+"""checkpoint: trade time for memory by computing once more what backward() needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .backprop import backprop
+from .errors import GradientError
+from .graph import Watcher, is_grad_enabled
+from .op import Op
+from .tensor import Tensor, record
+
+__all__ = ["checkpoint"]
+
+
+class _Notebook(Watcher):
+    """Which Tensors were made inside, and which from outside they were made from."""
+
+    def __init__(self) -> None:
+        self.inside: set[Tensor] = set()
+        self.used: dict[Tensor, None] = {}
+
+    def made(self, t: Any) -> None:
+        self.inside.add(t)
+        for x in t.inputs:
+            if isinstance(x, Tensor) and x.requires_grad and x not in self.inside:
+                self.used[x] = None
+        super().made(t)
+
+
+def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
+    """f(*inputs) without keeping what is inside f: backward() computes it once more when it gets there.
+
+    f takes and returns Tensors, and must do the same again when it is called again (no random draws).  What
+    f uses from outside, as the weights of a layer, receives its gradient as usual.
+    Source: Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016.
+    """
+    given = [x if isinstance(x, Tensor) else Tensor(x) for x in inputs]
+    if not is_grad_enabled():
+        return f(*given)
+    own = [Tensor(x.detach(), x.requires_grad, copy=False) for x in given]
+    with _Notebook() as notebook:
+        y = f(*own)
+    if not isinstance(y, Tensor):
+        raise GradientError(f"checkpoint(f, …) needs an f that returns one Tensor: it returned {y!r:.80}")
+    value = y._data
+    mine = set(own)
+    outside = [x for x in notebook.used if x not in mine]
+    n = len(given)
+    del notebook, y, own, mine  # the graph inside f is freed here
+
+    def parts(g: Any, z: Any, *xs: Any) -> list[Any]:
+        on_tensors = isinstance(g, Tensor)
+        arguments = (
+            list(xs[:n])
+            if on_tensors
+            else [Tensor(a, x.requires_grad, copy=False) for a, x in zip(xs, given, strict=False)]
+        )
+        for x, a in zip(outside, xs[n:], strict=True):
+            if not on_tensors and x._data is not a and not np.array_equal(x._data, a, equal_nan=True):
+                raise GradientError(f"{x!r} was changed between checkpoint() and backward(): it cannot be recomputed")
+        again = f(*arguments)
+        if not np.array_equal(again._data, value, equal_nan=True):
+            raise GradientError("checkpoint: f gave another value when it was called again; it must not draw at random")
+        wanted = [x for x in (*arguments, *outside) if isinstance(x, Tensor) and x.requires_grad]
+        found = backprop(again, g, create_graph=on_tensors, wanted=wanted) if again.requires_grad else {}
+        zero = 0.0 * g.sum() if on_tensors else np.zeros((), again.dtype)
+        return [found.get(x, zero) for x in (*arguments, *outside)]
+
+    op = Op("checkpoint", lambda *_: value, parts, formula=f"{getattr(f, '__name__', 'f')}, computed again when needed")
+    return record(op, (*given, *outside))
