@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 import nn
 from tinygrad_edu import Tensor, draw
 
@@ -9,17 +11,16 @@ FOLDER = Path(__file__).parent / "images"
 
 # the README's first lines
 x, w, b = Tensor(0.5, name="x"), Tensor(-2.0, requires_grad=True, name="w"), Tensor(1.0, requires_grad=True, name="b")
-z = w * x + b
-a = z.sigmoid()
-C = 0.5 * (a - 1) ** 2
-z.name, a.name, C.name = "z", "a", "C"
+C = 0.5 * ((w * x + b).sigmoid() - 1) ** 2
 C.backward(retain_grads=True)
 draw(C).save(FOLDER / "neuron.png")
 
 # what `make train` leaves
 digits = nn.data.digits()
-net = nn.MLP([64, 30, 10], rng=1)
-history = nn.fit(net, nn.QuadraticCost(), nn.optim.SGD(net.parameters(), 3.0), digits, 30, 10, rng=1, progress=False)
+rng = np.random.default_rng(1)
+net = nn.MLP([64, 30, 10], rng=rng)
+opt = nn.optim.SGD(net.parameters(), lr=3.0)
+history = nn.fit(net, nn.QuadraticCost(), opt, digits, epochs=30, batch_size=10, rng=rng, progress=False)
 figure = nn.plot.figure((11, 4.2))
 left, right = figure.subplots(1, 2)
 history.plot(left)

@@ -26,10 +26,10 @@ error = a - y
 C = error**2 / 2
 for name, t in {"z": z, "a": a, "error": error, "C": C}.items():
     t.name = name
-    t.retain_grad()  # backward() keeps the gradient of leaves only, unless asked: dC/dz is the lecture's delta
 
-# Backward: from C to every w and b, in one sweep.
-C.backward()
+# Backward: from C to every w and b, in one sweep.  It keeps the gradients of leaves only, unless asked for all:
+# dC/dz is the lecture's delta.
+C.backward(retain_grads=True)
 
 # The same by hand, in plain Python.
 by_hand_a = 1 / (1 + math.exp(-(0.8 * 0.6 - 0.5 * 0.9 + 0.1)))

@@ -50,7 +50,7 @@ def train(args: argparse.Namespace) -> int:
             importlib.import_module(package)
         except ImportError:
             raise missing_extra(package, extra, "tinygrad-edu train") from None
-    dataset = data.digits() if args.data == "digits" else data.mnist(args.data_dir)
+    dataset = _dataset(args)
     n_in, n_out = dataset.train.x.shape[1], dataset.train.y.shape[1]
     sizes = args.sizes or [n_in, 30, n_out]
     if (sizes[0], sizes[-1]) != (n_in, n_out):
@@ -73,7 +73,9 @@ def train(args: argparse.Namespace) -> int:
     begun = time.perf_counter()
     history = fit(net, cost, optimizer, dataset, args.epochs, args.batch, rng=rng)
     print(f"trained in {time.perf_counter() - begun:.1f} s", end="")
-    print(f", test accuracy {100 * accuracy(net, dataset.test):.2f} %")
+    print(f", test accuracy {100 * accuracy(net, dataset.test):.2f} %", end="")
+    best = max(history.epochs, key=lambda epoch: epoch.accuracy or 0.0)
+    print(f" (best epoch: {best.number}, {100 * (best.accuracy or 0.0):.2f} %)")
     for what, path in _results(folder, net, cost, dataset, history):
         print(f"  {what:16s} {path}")
     return INTERRUPTED if history.interrupted else OK
@@ -86,10 +88,16 @@ def draw_model(args: argparse.Namespace) -> int:
     if Path(args.out).suffix not in (".svg", ".png", ".pdf", ".gv", ".dot", ".txt"):
         raise DataError(f"--out: the suffix is one of .svg .png .pdf .gv .dot .txt, not {args.out!r}")
     net = load(args.model)
-    dataset = data.digits() if args.data == "digits" else data.mnist(args.data_dir)
+    dataset = _dataset(args)
     examples = dataset.test
     if not 0 <= args.example < len(examples):
         raise DataError(f"--example: {dataset.name} has test examples 0 … {len(examples) - 1}, not {args.example}")
+    sizes = [m.weight.shape for m in net.modules() if isinstance(m, Linear)]
+    if sizes and sizes[0][1] != examples.x.shape[1]:
+        raise ShapeError(
+            f"{args.model} takes {sizes[0][1]} inputs, and {dataset.name} has {examples.x.shape[1]}: "
+            f"was it trained on other data?  Write --data {'digits' if args.data == 'mnist' else 'mnist'}"
+        )
     cost = _cost_of(net)
     path = Path(args.out)
     _check_folder(path.parent)
@@ -110,6 +118,14 @@ def backpropagated(net: Module, cost: Module, example: data.Examples) -> Any:
     for p, g in before.items():
         p.grad = g
     return drawing
+
+
+def _dataset(args: argparse.Namespace) -> data.Dataset:
+    if args.data == "digits":
+        return data.digits()
+    if args.data_dir is not None and not Path(args.data_dir).is_dir():
+        raise DataError(f"--data-dir: there is no folder {args.data_dir}.  Make it first to download MNIST into it")
+    return data.mnist(args.data_dir)
 
 
 def _cost_of(net: Module) -> Module:
@@ -141,6 +157,8 @@ def _output_folder(out: str | None, name: str) -> Path:
     """The folder for the results, made and tried before the training: a new one in runs/ if none is given."""
     if out is not None:
         folder = Path(out)
+        if (folder / "model.safetensors").exists():
+            raise DataError(f"{folder} holds a model already, which would be lost.  Choose another folder with --out")
     else:
         stem = Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
         folder, k = stem, 2
@@ -212,7 +230,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_data(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--data", choices=("digits", "mnist"), default="digits", help="what to learn (default: digits)")
+    p.add_argument(
+        "--data", choices=("digits", "mnist"), default="digits", help="which digits (default: digits, embedded)"
+    )
     p.add_argument("--data-dir", metavar="FOLDER", help="where the four MNIST files lie (default: downloaded)")
 
 
@@ -232,15 +252,26 @@ def _add_train(commands: Any) -> None:
     )
     _add_data(p)
     p.add_argument("--sizes", type=_sizes, metavar="N,N,N", help="neurons per layer (default: inputs,30,10)")
-    p.add_argument("--activation", choices=sorted(ACTIVATIONS), default="sigmoid")
-    p.add_argument("--cost", choices=("quadratic", "cross-entropy"), default="quadratic")
-    p.add_argument("--init", choices=sorted(INITS), default="standard_normal", help="how the parameters start")
+    p.add_argument("--activation", choices=sorted(ACTIVATIONS), default="sigmoid", help="(default: sigmoid)")
+    p.add_argument(
+        "--cost",
+        choices=("quadratic", "cross-entropy"),
+        default="quadratic",
+        help="the lecture's, or softmax cross-entropy, which leaves out the last activation (default: quadratic)",
+    )
+    p.add_argument(
+        "--init", choices=sorted(INITS), default="standard_normal", help="first parameters (default: standard_normal)"
+    )
     p.add_argument("--eta", type=real, default=3.0, help="learning rate (default: 3)")
-    p.add_argument("--momentum", type=real, default=0.0)
-    p.add_argument("--weight-decay", type=real, default=0.0)
+    p.add_argument("--momentum", type=real, default=0.0, help="(default: 0)")
+    p.add_argument("--weight-decay", type=real, default=0.0, help="the book's lambda / N, on biases too (default: 0)")
     p.add_argument("--batch", type=positive, default=10, help="examples per mini-batch (default: 10)")
-    p.add_argument("--epochs", type=_number(int, 0, "a whole number"), default=30, help="(default: 30)")
-    p.add_argument("--seed", type=_number(int, 0, "a whole number"), default=1, help="the same seed, the same run")
+    p.add_argument(
+        "--epochs", type=_number(int, 0, "a whole number"), default=30, help="times through the data (default: 30)"
+    )
+    p.add_argument(
+        "--seed", type=_number(int, 0, "a whole number"), default=1, help="the same seed, the same run (default: 1)"
+    )
     p.add_argument("--out", metavar="FOLDER", help="where to leave the results (default: a new folder in runs/)")
     p.set_defaults(run=train)
 
@@ -250,14 +281,18 @@ def _add_draw(commands: Any) -> None:
         "draw",
         help="draw the graph of backpropagation for one example",
         description=draw_model.__doc__,
-        epilog="example:\n  tinygrad-edu draw runs/digits-64-30-10/model.safetensors --example 3 --out graph.svg",
+        epilog="example:\n  tinygrad-edu draw runs/digits-64-30-10-…/model.safetensors --example 3 --out graph.svg",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     p.add_argument("model", help="a model.safetensors that train left")
     _add_data(p)
-    p.add_argument("--example", type=_number(int, 0, "a whole number"), default=0, help="number of the test example")
-    p.add_argument("--out", default="graph.svg", metavar="FILE", help=".svg, .png, .pdf or .gv (default: graph.svg)")
+    p.add_argument(
+        "--example", type=_number(int, 0, "a whole number"), default=0, help="number of the test example (default: 0)"
+    )
+    p.add_argument(
+        "--out", default="graph.svg", metavar="FILE", help=".svg, .png, .pdf, .gv or .txt (default: graph.svg)"
+    )
     p.set_defaults(run=draw_model)
 
 

@@ -74,7 +74,7 @@ class Module:
     # ---- training or not -----------------------------------------------------------------------------
 
     def train(self, mode: bool = True) -> Module:
-        """Behave as in training (True) or as in use (False); dropout, for one, differs."""
+        """Behave as in training (True) or as in use (False), where a module makes a difference; sets .training."""
         for module in self.modules():
             module.training = mode
         return self

@@ -19,7 +19,8 @@ class SGD:
     p <- p - lr v
 
     The lecture's update is momentum = weight_decay = 0: w <- w - eta dC/dw, with eta = lr.
-    A parameter without a gradient stays as it is.  lr may be changed between steps.
+    A parameter without a gradient stays as it is.  lr may be changed between steps.  The book's L2 term
+    lambda / (2 N) sum w^2 is weight_decay = lambda / N, but for the biases, which the book leaves alone.
     """
 
     def __init__(

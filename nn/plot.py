@@ -58,7 +58,7 @@ def curves(history: History, ax: Axes | None = None) -> Axes:
         right.plot(numbers, percent, color=ORANGE, marker="s", markersize=3, label="test accuracy")
         right.set_ylabel("test accuracy (%)", color=ORANGE)
         right.set_ylim(0, 100)
-        title = f"test accuracy {percent[-1]:.1f} % after {numbers[-1]} epochs"
+        title = f"test accuracy {percent[-1]:.1f} % after epoch {numbers[-1]}"
         right.spines["top"].set_visible(False)
     ax.spines["top"].set_visible(False)
     ax.set_title(title)
@@ -83,7 +83,7 @@ def confusion(net: Module, examples: Examples, ax: Axes | None = None) -> Axes:
 
 
 def mistakes(net: Module, examples: Examples, most: int = 24) -> Figure:
-    """The first examples that the network gets wrong: what it is, and what the network says."""
+    """The first examples that the network gets wrong: what each is, and what the network said."""
     if examples.image_shape is None:
         raise DataError("these examples are no pictures: their image_shape is None")
     predicted = predict(net, examples.x)
@@ -97,7 +97,7 @@ def mistakes(net: Module, examples: Examples, most: int = 24) -> Figure:
         ax.axis("off")
     for ax, i in zip(grid.flat, shown, strict=False):
         ax.imshow(examples.x[i].reshape(examples.image_shape), cmap="gray_r", vmin=0, vmax=1)
-        ax.set_title(f"{examples.labels[i]}, not {predicted[i]}", size=9)
+        ax.set_title(f"is {examples.labels[i]}, said {predicted[i]}", size=9)
     of_all = f"{len(wrong)} of {len(examples)} wrong"
     fig.suptitle(of_all if len(shown) == len(wrong) else f"{of_all}; the first {len(shown)}", color=GREY, size=11)
     return fig

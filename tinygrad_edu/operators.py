@@ -30,6 +30,9 @@ class Operators(Traced):
     def _updated(self, sign: str, new: Self) -> Self:
         return new
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise TypeError(f"{type(self).__name__} does not say which array it is: define __array__")
+
     def detach(self) -> Self:
         raise TypeError(f"{type(self).__name__} does not say what it is without its graph: define detach")
 
@@ -206,10 +209,24 @@ class Operators(Traced):
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """np.sum(t), np.concatenate([t, u]): our function of the same name, so the graph is kept."""
-        ours = getattr(f, function.__name__, None) if function.__module__ == "numpy" else None
-        if ours is None or function.__name__.startswith("_"):
+        if function in _QUESTIONS:  # about the values, so no graph is needed
+            plain = [x.data if isinstance(x, Operators) else x for x in args]
+            return function(*plain, **{k: x.data if isinstance(x, Operators) else x for k, x in kwargs.items()})
+        ours = getattr(f, function.__name__, None) if function.__module__ in ("numpy", "numpy.linalg") else None
+        if ours is None:
+            ours = TABLE.get(function.__name__)
+        if ours is None:
             raise _no_row(function.__name__, "__call__", kwargs)
+        if "out" in kwargs:
+            raise _no_row(function.__name__, "__call__", {"out": None})
         return ours(*args, **kwargs)
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        """For torch.from_dlpack(t.detach()) and the like: a copy of the values."""
+        return np.array(self.__array__()).__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return np.empty(0).__dlpack_device__()
 
 
 def _is_numeric(x: object) -> bool:
@@ -223,3 +240,9 @@ def _no_row(name: str, method: str, kwargs: dict[str, Any]) -> DtypeError:
         f"np.{name}{how}{settings} cannot be recorded on a Tensor (the op table has no such row).  "
         f"To leave the graph on purpose, use t.data"
     )
+
+
+_QUESTIONS = frozenset(
+    (np.shape, np.ndim, np.size, np.array_equal, np.array_equiv, np.allclose, np.isclose, np.result_type,
+     np.can_cast, np.may_share_memory, np.shares_memory, np.array_repr, np.array_str, np.iscomplexobj, np.isrealobj)
+)  # fmt: skip

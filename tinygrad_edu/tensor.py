@@ -77,7 +77,7 @@ class Tensor(Operators):
 
     data           a number, (nested) list or array of numbers; bool, integer or real, never complex or text
     requires_grad  should backward() find dC/d(this)?  Only for real numbers: DtypeError otherwise
-    dtype          NumPy's rules if not given: Python numbers become float64, an array keeps its dtype
+    dtype          NumPy's rules if not given: Python's floats become float64, an array keeps its dtype
     name           shown in pictures and messages
     copy           False: share the memory of `data`; you promise not to write to it any more
 
@@ -160,7 +160,7 @@ class Tensor(Operators):
             and value.shape == old.shape
             and value.dtype == old.dtype
         ):
-            self._data = value  # the usual case of an optimizer
+            self._data = value.view()  # the usual case of an optimizer
             return self
         new = as_array(value, None, copy)
         if new.shape != self.shape:
@@ -389,8 +389,14 @@ def _deliver(gradients: dict[Any, Any], seed: Any) -> None:
             g = g.copy()
         given.add(id(g))
         sums.append((t, _wrap(g)))
-    for t, g in sums:
-        t._grad = g
+    before = [(t, t._grad) for t, _ in sums]
+    try:
+        for t, g in sums:
+            t._grad = g
+    except BaseException:  # Ctrl-C in the middle: as if nothing had been
+        for t, old in before:
+            t._grad = old
+        raise
 
 
 def _named_shapes(inputs: tuple[Any, ...]) -> list[tuple[str, tuple[int, ...]]]:

@@ -31,6 +31,8 @@ def as_array(data: Any, dtype: npt.DTypeLike | None = None, copy: bool = True) -
     if array.dtype.kind not in "fiub":
         kind = f"{type(data).__name__}: {data!r:.60}" if array.dtype == object else f"values of dtype {array.dtype}"
         raise DtypeError(f"a Tensor holds bool, integer or real numbers, not {kind}")
+    if array is data:
+        array = array.view()  # what is done to its flags is not done to the caller's
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 

@@ -267,7 +267,7 @@ def test_draw_into_a_format_that_does_not_exist_says_which_do(capsys, trained):
     [
         (["--help"], "tinygrad-edu train --data mnist"),
         (["train", "--help"], "tinygrad-edu train --data mnist --data-dir ~/mnist --sizes 784,30,10"),
-        (["draw", "--help"], "tinygrad-edu draw runs/digits-64-30-10/model.safetensors --example 3"),
+        (["draw", "--help"], "model.safetensors --example 3 --out graph.svg"),
     ],
 )
 def test_help_shows_an_example(capsys, argv, example):
@@ -334,16 +334,30 @@ def test_wrong_use_is_one_line_and_exit_code_2(capsys, tmp_path, case):
     assert os.listdir(tmp_path) == []  # and nothing was begun
 
 
-@pytest.mark.parametrize("folder", ["empty", "not there"])
-def test_a_folder_without_mnist_says_which_four_files_to_put_there(capsys, tmp_path, folder):
-    (tmp_path / "empty").mkdir()
-    assert run("train", "--data", "mnist", "--data-dir", str(tmp_path / folder)) == WRONG_USE
+def test_a_folder_without_mnist_says_which_four_files_to_put_there(capsys, tmp_path):
+    assert run("train", "--data", "mnist", "--data-dir", str(tmp_path)) == WRONG_USE
     out, err = capsys.readouterr()
     assert out == ""
-    assert str(tmp_path / folder) in err.splitlines()[0]
+    assert str(tmp_path) in err.splitlines()[0]
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
         assert f"{name}-ubyte.gz" in err
-    assert list((tmp_path / "empty").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_data_folder_that_does_not_exist_is_not_made_for_a_typing_error(capsys, tmp_path):
+    assert "there is no folder" in wrong_use(capsys, "train", "--data", "mnist", "--data-dir", str(tmp_path / "typo"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_is_there_is_not_overwritten(capsys, trained):
+    before = (trained / "model.safetensors").read_bytes()
+    assert "holds a model already" in wrong_use(capsys, "train", "--epochs", "1", "--out", str(trained))
+    assert (trained / "model.safetensors").read_bytes() == before
+
+
+def test_drawing_a_model_of_other_data_says_which_data(capsys, tmp_path):
+    path = nn.save(tmp_path / "m.safetensors", nn.MLP([784, 2, 10], rng=0))
+    assert "--data mnist" in wrong_use(capsys, "draw", str(path), "--out", str(tmp_path / "g.gv"))
 
 
 @pytest.mark.parametrize("command", ["train", "draw"])

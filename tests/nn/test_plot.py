@@ -68,7 +68,7 @@ def test_curves_show_the_cost_and_the_test_accuracy_in_percent():
     assert lines["cost C (training)"].tolist() == [[0, 1, 2], [0.8, 0.4, 0.1]]
     assert lines["test accuracy"].tolist() == [[0, 1, 2], [25.0, 50.0, 75.0]]
     assert len(lines) == 2
-    assert ax.get_title() == "test accuracy 75.0 % after 2 epochs"
+    assert ax.get_title() == "test accuracy 75.0 % after epoch 2"
     assert "epoch" in ax.get_xlabel()
     assert ax.get_ylim()[0] == 0
 
@@ -160,7 +160,7 @@ def shown(fig: Figure) -> list:
 def test_mistakes_shows_the_wrong_ones_in_order_with_both_classes():
     examples = answered([0, 1, 2, 3], [0, 2, 2, 0], classes=4, shape=(2, 2))
     fig = plot.mistakes(Same(), examples)
-    assert [ax.get_title() for ax in shown(fig)] == ["1, not 2", "3, not 0"]
+    assert [ax.get_title() for ax in shown(fig)] == ["is 1, said 2", "is 3, said 0"]
     for ax, i in zip(shown(fig), [1, 3], strict=True):
         assert np.array_equal(ax.images[0].get_array(), examples.x[i].reshape(2, 2))
         assert ax.images[0].get_clim() == (0, 1)

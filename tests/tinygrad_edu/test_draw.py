@@ -140,9 +140,9 @@ def test_formulas_have_their_own_operands():
         "cost": "v₅ / 2",
     }
     net = boxes(network()["cost", 3])
-    assert net["z²"].formula == "x w²ᵀ + b²"
-    assert net["a²"].formula == "1 / (1 + e^-z)"  # not e^-z²: it would read as a square
-    assert net["cost"].formula == "½ Σ (a³ - y)² / S"
+    assert net["z⁽²⁾"].formula == "x w⁽²⁾ᵀ + b⁽²⁾"
+    assert net["a⁽²⁾"].formula == "1 / (1 + e^-z)"  # not e^-z⁽²⁾: it would read as a square
+    assert net["cost"].formula == "½ Σ (a⁽³⁾ - y)² / S"
     x = Tensor(2.0, requires_grad=True, name="x")
     long = Tensor(2.0, name="a name of many words")
     assert boxes(x * -1)["v₁"].formula == "x · (-1)"
@@ -177,12 +177,12 @@ def test_delta_is_the_gradient_of_z():
     t = network()
     delta = t["z", 2].grad.data[0]
     listed = ", ".join(f"{d:.4g}" for d in delta)
-    assert rows(boxes(t["cost", 3])["z²"])["gradient δ²"] == f"[[{listed}]]"
+    assert rows(boxes(t["cost", 3])["z⁽²⁾"])["gradient δ⁽²⁾"] == f"[[{listed}]]"
 
 
 def test_arrays_show_shape_and_range():
     t = network(batch=5)
-    shown = rows(boxes(t["cost", 3])["w²"])
+    shown = rows(boxes(t["cost", 3])["w⁽²⁾"])
     w = t["w", 2]
     assert shown["shape"] == "(4, 3)"
     assert shown["value"] == f"{w.data.min():.4g} … {w.data.max():.4g}"
@@ -229,30 +229,30 @@ def test_layers_are_clusters():
     t = network()
     shown = boxes(t["cost", 3])
     assert {s: box.layer for s, box in shown.items()} == {
-        "x": None, "w²": 2, "b²": 2, "z²": 2, "a²": 2, "w³": 3, "b³": 3, "z³": 3, "a³": 3, "y": None, "cost": None,
+        "x": None, "w⁽²⁾": 2, "b⁽²⁾": 2, "z⁽²⁾": 2, "a⁽²⁾": 2, "w⁽³⁾": 3, "b⁽³⁾": 3, "z⁽³⁾": 3, "a⁽³⁾": 3, "y": None, "cost": None,
     }  # fmt: skip
     source = draw(t["cost", 3]).source
     for layer in (2, 3):
         cluster = re.search(rf"subgraph cluster_{layer} {{(.*?)\n\t}}", source, re.DOTALL)[1]
         assert f'label="layer {layer}"' in cluster
-        assert set(re.findall(r"<B>(.*?)</B>", cluster)) == {f"{s}{'..²³'[layer]}" for s in "wbza"}
+        assert set(re.findall(r"<B>(.*?)</B>", cluster)) == {f"{s}⁽{'..²³'[layer]}⁾" for s in "wbza"}
 
 
 def test_operations_without_a_role_belong_to_the_layer_they_lead_to():
     t = neuron()
     t["z"].role, t["a"].role = ("z", 2), ("a", 2)
     shown = boxes(t["cost"])
-    assert [s for s, box in shown.items() if box.layer == 2] == ["w1", "v₁", "w2", "v₂", "v₃", "b", "z²", "a²"]
+    assert [s for s, box in shown.items() if box.layer == 2] == ["w1", "v₁", "w2", "v₂", "v₃", "b", "z⁽²⁾", "a⁽²⁾"]
 
 
 def test_the_name_tells_apart_what_shares_a_role():
     one, two = (Tensor(v, requires_grad=True, name=f"w2{v:.0f}") for v in (1.0, 2.0))
     one.role = two.role = ("w", 3)
-    assert list(boxes(one * two)) == ["w³₂₁", "w³₂₂", "v₁"]
+    assert list(boxes(one * two)) == ["w⁽³⁾₂₁", "w⁽³⁾₂₂", "v₁"]
     alone = Tensor(1.0, name="weight")
     alone.role = ("w", 3)
     (box,) = boxes(alone).values()
-    assert (box.symbol, box.name) == ("w³", "weight")
+    assert (box.symbol, box.name) == ("w⁽³⁾", "weight")
     alone.role = "nonsense"
     assert list(boxes(alone)) == ["weight"]
 
@@ -384,7 +384,7 @@ def test_hostile_roles_and_ops(real_dot):
     t = strange(Tensor(1.0, requires_grad=True))
     t.role = ('"<&\\', 2)
     shown = texts(draw(t).pipe("svg"))
-    assert '"<&\\²' in shown
+    assert '"<&\\⁽²⁾' in shown
     assert '<"];x[URL=' in shown
 
 
@@ -394,7 +394,7 @@ def test_hostile_roles_and_ops(real_dot):
 @pytest.mark.tools
 def test_dot_renders_each_format(real_dot, tmp_path):
     drawing = draw(network()["cost", 3])
-    assert "δ²" in " ".join(texts(drawing.pipe("svg")))
+    assert "δ⁽²⁾" in " ".join(texts(drawing.pipe("svg")))
     assert drawing.pipe("png").startswith(b"\x89PNG")
     assert drawing.pipe("pdf").startswith(b"%PDF")
     assert drawing.pipe("svg", encoding="utf-8").startswith("<?xml")

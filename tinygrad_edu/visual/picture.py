@@ -140,7 +140,8 @@ def _rows(t: Any, symbol: Symbol, used: Any, swept: bool) -> Iterator[tuple[str,
     if used is not t._data and not np.array_equal(used, t._data, equal_nan=t.dtype.kind == "f"):
         yield "value now", values(t.data)  # assigned since: the graph keeps what it has seen
     delta = symbol.base == "z" and symbol.layer is not None
-    label = f"gradient {symbol._replace(base='δ')}" if delta else "gradient"
+    mean = "/S" if t.ndim > 1 and t.shape[0] > 1 else ""  # C is the mean of C_x over the mini-batch
+    label = f"gradient {symbol._replace(base='δ')}{mean}" if delta else "gradient"
     kept = t.op is None or "retain_grad" in (t._notes or {})
     if t.grad is not None:
         yield label, values(t.grad.data)

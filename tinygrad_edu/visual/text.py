@@ -14,8 +14,8 @@ _SUBSCRIPTS = str.maketrans("0123456789-", "₀₁₂₃₄₅₆₇₈₉₋")
 
 
 def superscript(n: int) -> str:
-    """The layer, as the lecture writes it: 2 -> ²."""
-    return str(n).translate(_SUPERSCRIPTS)
+    """The layer, in brackets so that it is not taken for a power: 2 -> ⁽²⁾."""
+    return f"⁽{str(n).translate(_SUPERSCRIPTS)}⁾"
 
 
 def subscript(n: int) -> str:
