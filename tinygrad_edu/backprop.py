@@ -28,10 +28,11 @@ def backprop(
 
     create_graph=False reads the rules on plain arrays; the seed and the gradients are arrays.
     create_graph=True reads them on Tensors: the seed and the gradients are Tensors, with a graph.
-    wanted=[…] finds the gradients of those Tensors only, and takes only the ways that lead to them.
+    wanted=[…] finds the gradients of those Tensors only, as if each were a variable of its own, and takes
+    only the ways that lead to them.
     Nothing outside is changed, so an error half way leaves nothing half done.
     """
-    order = toposort(root)
+    order = toposort(root, until=() if wanted is None else set(wanted))
     mode = recording.get()
     watcher = mode if isinstance(mode, Watcher) else None
     ways = None if wanted is None else _leading_from(wanted, order)
@@ -69,7 +70,7 @@ def backprop(
 
 
 def _leading_from(wanted: Iterable[Any], order: list[Any]) -> set[Any]:
-    """The wanted Tensors, and all that was made from them, among those in order."""
+    """The wanted Tensors, and those in order that were made from them."""
     ways = set(wanted)
     for t in reversed(order):
         if any(isinstance(x, Traced) and x in ways for x in t.inputs):

@@ -3,12 +3,16 @@
 Every message says what was given, what was needed and what to write instead.
 """
 
+import numpy as np
+
 __all__ = [
     "AnomalyError",
     "DataError",
     "DrawingError",
     "DtypeError",
+    "GradientCheckError",
     "GradientError",
+    "LinAlgError",
     "MissingExtraError",
     "ShapeError",
     "TinygradEduError",
@@ -38,8 +42,16 @@ class AnomalyError(TinygradEduError, ArithmeticError):
     """A NaN or an infinity, and where it comes from."""
 
 
+class GradientCheckError(GradientError, AssertionError):
+    """A gradient that differs from the slopes of its function; the message names entry, op and likely mistake."""
+
+
 class DataError(TinygradEduError, ValueError):
     """A data set or a file that is not what it says it is."""
+
+
+class LinAlgError(TinygradEduError, np.linalg.LinAlgError):
+    """A matrix that has no inverse, or no such factors."""
 
 
 class TrainingError(TinygradEduError, ArithmeticError):

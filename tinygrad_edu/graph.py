@@ -7,6 +7,7 @@ nothing that came after it.  So there are no cycles, and a graph is freed the mo
 from __future__ import annotations
 
 import inspect
+from collections.abc import Container
 from contextlib import AbstractContextManager, ContextDecorator
 from contextvars import ContextVar
 from functools import wraps
@@ -18,6 +19,10 @@ __all__ = ["Watcher", "is_grad_enabled", "no_grad", "recording", "toposort"]
 
 recording: ContextVar[bool | Watcher] = ContextVar("tinygrad_edu.recording", default=True)
 """False, True, or a Watcher.  Every thread and every asyncio task has its own."""
+
+
+differentiating: ContextVar[bool] = ContextVar("tinygrad_edu.differentiating", default=False)
+"""Is a function run to be differentiated, by grad, vjp, … ?"""
 
 
 def is_grad_enabled() -> bool:
@@ -60,58 +65,80 @@ class no_grad(ContextDecorator):
     False
     """
 
-    def __init__(self) -> None:
-        self._before: list[bool | Watcher] = []
-
-    def _recreate_cm(self) -> no_grad:
-        return no_grad()  # as a decorator: one of its own for every call
-
     def __call__(self, function: Any) -> Any:
-        """As a decorator; a generator is inside whenever it runs, and outside whenever it waits."""
-        if not inspect.isgeneratorfunction(function):
-            return super().__call__(function)
+        """As a decorator: of functions, coroutines and generators; these are inside only while they run."""
+        if inspect.isasyncgenfunction(function):
+            raise TypeError("@no_grad() cannot decorate an async generator: write `with no_grad():` inside it")
+        if inspect.iscoroutinefunction(function):
 
-        @wraps(function)
-        def steps(*args: Any, **kwargs: Any) -> Any:
-            with no_grad():
-                generator = function(*args, **kwargs)
-            sent = None
-            while True:
-                try:
-                    with no_grad():
-                        value = generator.send(sent)
-                except StopIteration as stop:
-                    return stop.value
-                sent = yield value
+            @wraps(function)
+            async def awaited(*args: Any, **kwargs: Any) -> Any:
+                with no_grad():
+                    return await function(*args, **kwargs)
 
-        return steps
+            return awaited
+        if inspect.isgeneratorfunction(function):
+
+            @wraps(function)
+            def steps(*args: Any, **kwargs: Any) -> Any:
+                return _inside_no_grad(function(*args, **kwargs))
+
+            return steps
+        return super().__call__(function)
 
     def __enter__(self) -> no_grad:
-        self._before.append(recording.get())
+        _outside.set((recording.get(), _outside.get()))
         recording.set(False)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        recording.set(self._before.pop())
+        mode, outside = _outside.get()
+        _outside.set(outside)
+        recording.set(mode)
 
 
-def toposort(root: Traced) -> list[Any]:
+_outside: ContextVar[Any] = ContextVar("tinygrad_edu.outside", default=())
+"""The modes outside the no_grad() blocks that are open, the innermost first: (mode, (mode, …))."""
+
+
+def _inside_no_grad(generator: Any) -> Any:
+    """The generator's steps, each of them inside no_grad(), and its user's steps outside."""
+    step, sent = generator.send, None
+    while True:
+        try:
+            with no_grad():
+                value = step(sent)
+        except StopIteration as stop:
+            return stop.value
+        try:
+            step, sent = generator.send, (yield value)
+        except GeneratorExit:
+            with no_grad():
+                generator.close()
+            raise
+        except BaseException as error:
+            step, sent = generator.throw, error
+
+
+def toposort(root: Traced, until: Container[Any] = ()) -> list[Any]:
     """All Tensors made by ops that lead to `root`, each after everything that was made from it.
+
+    Those in `until` are not looked behind, and do not count.
 
     Depth first, without recursion: a chain of a million nodes is no deeper for Python than one of ten.
     """
     order: list[Any] = []
     seen: set[Any] = set()
-    waiting: list[Any] = [root] if root.op is not None else []
+    waiting: list[Any] = [root] if root.op is not None and root not in until else []
     while waiting:
         t = waiting.pop()
-        if t is None:  # all that led to the one below is in order
+        if t is None:  # a mark: all that led to the Tensor below it is in order now
             order.append(waiting.pop())
         elif t not in seen:
             seen.add(t)
             waiting += (t, None)
             for x in reversed(t.inputs):
-                if isinstance(x, Traced) and x.op is not None and x not in seen:
+                if isinstance(x, Traced) and x.op is not None and x not in seen and x not in until:
                     waiting.append(x)
     order.reverse()
     return order

@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from . import functions as f
 from .errors import DtypeError, ShapeError
+from .graph import differentiating
 from .op import Op, Traced
 from .ops import TABLE
 from .ops import elementwise as e
-from .ops.shape import take
+from .ops.shape import getitem
 from .values import frozen_key
 
 __all__ = ["Operators"]
@@ -87,11 +88,16 @@ class Operators(Traced):
     def __le__(self, y: Any) -> Self: return self._apply(e.less_equal, (self, y))
     def __gt__(self, y: Any) -> Self: return self._apply(e.greater, (self, y))
     def __ge__(self, y: Any) -> Self: return self._apply(e.greater_equal, (self, y))
-    def __and__(self, y: Any) -> Self: return self._apply(e.logical_and, (self, y))
-    def __rand__(self, x: Any) -> Self: return self._apply(e.logical_and, (x, self))
-    def __or__(self, y: Any) -> Self: return self._apply(e.logical_or, (self, y))
-    def __ror__(self, x: Any) -> Self: return self._apply(e.logical_or, (x, self))
-    def __invert__(self) -> Self: return self._apply(e.logical_not, (self,))
+    def __and__(self, y: Any) -> Self: return self._apply(e.bitwise_and, (self, y))
+    def __rand__(self, x: Any) -> Self: return self._apply(e.bitwise_and, (x, self))
+    def __or__(self, y: Any) -> Self: return self._apply(e.bitwise_or, (self, y))
+    def __ror__(self, x: Any) -> Self: return self._apply(e.bitwise_or, (x, self))
+    def __mod__(self, y: Any) -> Self: return self._apply(e.remainder, (self, y))
+    def __rmod__(self, x: Any) -> Self: return self._apply(e.remainder, (x, self))
+    def __floordiv__(self, y: Any) -> Self: return self._apply(e.floor_divide, (self, y))
+    def __rfloordiv__(self, x: Any) -> Self: return self._apply(e.floor_divide, (x, self))
+    def __round__(self, n: int | None = None) -> Self: return f.round(self, n or 0)
+    def __invert__(self) -> Self: return self._apply(e.invert, (self,))
 
     # `w -= y` inside no_grad() gives a parameter new values; elsewhere it is w = w - y
     def __iadd__(self, y: Any) -> Self: return self._updated("+", self + y)
@@ -99,6 +105,7 @@ class Operators(Traced):
     def __imul__(self, y: Any) -> Self: return self._updated("*", self * y)
     def __itruediv__(self, y: Any) -> Self: return self._updated("/", self / y)
     def __ipow__(self, y: Any) -> Self: return self._updated("**", self**y)
+    def __imatmul__(self, y: Any) -> Self: return self._updated("@", self @ y)
     # fmt: on
 
     def __eq__(self, y: object) -> Any:
@@ -112,12 +119,12 @@ class Operators(Traced):
 
     def __getitem__(self, key: Any) -> Self:
         """NumPy's indexing: integers, slices, None, ..., boolean and integer arrays."""
-        return self._apply(take, (self,), {"key": frozen_key(key)})
+        return self._apply(getitem, (self,), {"key": frozen_key(key)})
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         raise TypeError(
-            "the values of a Tensor cannot be written to, so that gradients stay true: compute a new one, as with "
-            "where(mask, new, old), or give a leaf all its values: t.assign(values)"
+            "the values of a Tensor cannot be written to, so that gradients stay true: compute a new one with "
+            "t = t.at_set(key, value) or t.at_add(key, value), or give a leaf all its values: t.assign(values)"
         )
 
     def __len__(self) -> int:
@@ -138,10 +145,19 @@ class Operators(Traced):
         return bool(self._data)
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._outside_a_derivative())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._outside_a_derivative())
+
+    def _outside_a_derivative(self) -> Any:
+        """The single value.  It leaves the graph, which inside grad(f) would make a wrong derivative."""
+        if self._requires_grad and differentiating.get():
+            raise DtypeError(
+                f"inside grad(f) the derivative would not see what becomes of float({self._called()}), as in "
+                f"math.sin(x) or array[i] = x: use the functions of tinygrad_edu.  On purpose: x.item()"
+            )
+        return self.item()
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iub":
@@ -154,6 +170,9 @@ class Operators(Traced):
     # ---- ndarray's methods ---------------------------------------------------------------------------
 
     # fmt: off
+    def sin(self) -> Self: return self._apply(e.sin, (self,))
+    def cos(self) -> Self: return self._apply(e.cos, (self,))
+    def square(self) -> Self: return self._apply(e.square, (self,))
     def exp(self) -> Self: return self._apply(e.exp, (self,))
     def log(self) -> Self: return self._apply(e.log, (self,))
     def sqrt(self) -> Self: return self._apply(e.sqrt, (self,))
@@ -166,6 +185,22 @@ class Operators(Traced):
     def mean(self, axis: f.Axis = None, keepdims: bool = False) -> Self: return f.mean(self, axis, keepdims)
     def max(self, axis: f.Axis = None, keepdims: bool = False) -> Self: return f.max(self, axis, keepdims)
     def min(self, axis: f.Axis = None, keepdims: bool = False) -> Self: return f.min(self, axis, keepdims)
+    def prod(self, axis: f.Axis = None, keepdims: bool = False) -> Self: return f.prod(self, axis, keepdims)
+    def ptp(self, axis: f.Axis = None, keepdims: bool = False) -> Self: return f.ptp(self, axis, keepdims)
+    def all(self, axis: f.Axis = None, keepdims: bool = False) -> Self: return f.all(self, axis, keepdims)
+    def any(self, axis: f.Axis = None, keepdims: bool = False) -> Self: return f.any(self, axis, keepdims)
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Self: return f.argmax(self, axis, keepdims)
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Self: return f.argmin(self, axis, keepdims)
+    def argsort(self, axis: int | None = -1) -> Self: return f.argsort(self, axis)
+    def cumsum(self, axis: int | None = None) -> Self: return f.cumsum(self, axis)
+    def cumprod(self, axis: int | None = None) -> Self: return f.cumprod(self, axis)
+    def round(self, decimals: int = 0) -> Self: return f.round(self, decimals)
+    def var(self, axis: f.Axis = None, keepdims: bool = False, *, ddof: int = 0) -> Self:
+        return f.var(self, axis, keepdims, ddof=ddof)
+    def std(self, axis: f.Axis = None, keepdims: bool = False, *, ddof: int = 0) -> Self:
+        return f.std(self, axis, keepdims, ddof=ddof)
+    def norm(self, ord: Any = None, axis: f.Axis = None, keepdims: bool = False) -> Self:
+        return f.norm(self, ord, axis, keepdims)
     def logsumexp(self, axis: f.Axis = None, keepdims: bool = False) -> Self: return f.logsumexp(self, axis, keepdims)
     def softmax(self, axis: int = -1) -> Self: return f.softmax(self, axis)
     def log_softmax(self, axis: int = -1) -> Self: return f.log_softmax(self, axis)
@@ -173,6 +208,20 @@ class Operators(Traced):
     def flatten(self) -> Self: return f.reshape(self, -1)
     def transpose(self, *axes: Any) -> Self: return f.transpose(self, *axes)
     def broadcast_to(self, *shape: Any) -> Self: return f.broadcast_to(self, *shape)
+    def ravel(self) -> Self: return f.ravel(self)
+    def squeeze(self, axis: f.Axis = None) -> Self: return f.squeeze(self, axis)
+    def swapaxes(self, axis1: int, axis2: int) -> Self: return f.swapaxes(self, axis1, axis2)
+    def repeat(self, repeats: Any, axis: int | None = None) -> Self: return f.repeat(self, repeats, axis)
+    def take(self, indices: Any, axis: int | None = None) -> Self: return f.take(self, indices, axis)
+    def compress(self, condition: Any, axis: int | None = None) -> Self: return f.compress(condition, self, axis)
+    def nonzero(self) -> tuple[Self, ...]: return f.nonzero(self)
+    def at_set(self, key: Any, value: Any) -> Self: return f.at_set(self, key, value)
+    def at_add(self, key: Any, value: Any) -> Self: return f.at_add(self, key, value)
+    def dot(self, b: Any) -> Self: return f.dot(self, b)
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
+        return f.diagonal(self, offset, axis1, axis2)
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
+        return f.trace(self, offset, axis1, axis2)
     # fmt: on
 
     def astype(self, dtype: npt.DTypeLike) -> Self:
@@ -200,8 +249,10 @@ class Operators(Traced):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Self:
         """np.exp(t), np.ones(3) * t, np.float64(2) < t: the row of the same name, so the graph is kept."""
-        if ufunc is np.matmul and method == "__call__" and not kwargs:
-            return f.matmul(*inputs)
+        if ufunc.signature is not None and method == "__call__" and "out" not in kwargs:  # of whole vectors or matrices
+            ours = getattr(f, ufunc.__name__, None)
+            if ours is not None:
+                return ours(*inputs, **kwargs)
         op = TABLE.get(ufunc.__name__)
         if op is None or method != "__call__" or kwargs or ufunc.nin != len(inputs):
             raise _no_row(ufunc.__name__, method, kwargs)
@@ -210,8 +261,8 @@ class Operators(Traced):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """np.sum(t), np.concatenate([t, u]): our function of the same name, so the graph is kept."""
         if function in _QUESTIONS:  # about the values, so no graph is needed
-            plain = [x.data if isinstance(x, Operators) else x for x in args]
-            return function(*plain, **{k: x.data if isinstance(x, Operators) else x for k, x in kwargs.items()})
+            plain = [np.asarray(x._data) if isinstance(x, Operators) else x for x in args]
+            return function(*plain, **kwargs)
         ours = getattr(f, function.__name__, None) if function.__module__ in ("numpy", "numpy.linalg") else None
         if ours is None:
             ours = TABLE.get(function.__name__)
@@ -219,6 +270,8 @@ class Operators(Traced):
             raise _no_row(function.__name__, "__call__", kwargs)
         if "out" in kwargs:
             raise _no_row(function.__name__, "__call__", {"out": None})
+        if function in (np.linalg.trace, np.linalg.diagonal):  # unlike np.trace: of the last two axes
+            kwargs = {**kwargs, "axis1": -2, "axis2": -1}
         return ours(*args, **kwargs)
 
     def __dlpack__(self, **kwargs: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .backprop import backprop
-from .errors import DtypeError, GradientError, ShapeError, shape_error
+from .errors import DtypeError, GradientError, ShapeError, TinygradEduError, shape_error
 from .graph import is_grad_enabled, recording, toposort
 from .op import Op
 from .operators import Operators
@@ -46,6 +46,8 @@ def record(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = _NO_PARAMS)
         arrays = weakened(arrays)
     try:
         z = op.forward(*arrays, **params)
+    except TinygradEduError:  # explains itself
+        raise
     except ValueError as error:
         raise shape_error(op.name, _named_shapes(inputs)) or error from None
     if type(z) is np.ndarray and z.ndim == 0:
@@ -212,7 +214,7 @@ class Tensor(Operators):
         if not self._requires_grad:
             raise GradientError(f"{self._called()} does not require a gradient: Tensor(..., requires_grad=True)")
         if isinstance(value, Tensor) and value.shape == self.shape and value.dtype == self.dtype:
-            self._grad = value
+            self._grad = value if value.op is not None else value.detach()
         else:
             self._grad = _wrap(self._conforming(value, "the gradient"))
 
@@ -264,9 +266,17 @@ class Tensor(Operators):
             start = self.dtype.type(1) if not self.ndim else np.ones(self.shape, self.dtype)
         else:
             start = self._conforming(seed, "the seed of backward()")
-        start = _wrap(start) if create_graph else start
         keep = toposort(self) if retain_grads else ()
-        _deliver(backprop(self, start, keep, create_graph), start)
+        if not create_graph:
+            _deliver(backprop(self, start, keep), start)
+            return
+        root = seed if isinstance(seed, Tensor) and seed.dtype == self.dtype else _wrap(start)
+        mode = recording.get()
+        recording.set(mode or True)  # also inside no_grad(): a graph was asked for
+        try:
+            _deliver(backprop(self, root, keep, create_graph), root)
+        finally:
+            recording.set(mode)
 
     def _conforming(self, value: Any, what: str) -> Array:
         """A copy of `value` in the shape and dtype of this Tensor; another shape is an error, never broadcast."""

@@ -16,7 +16,7 @@ import numpy as np
 from .backprop import backprop
 from .errors import DtypeError, GradientError, ShapeError
 from .functions import reshape, stack, sum
-from .graph import recording
+from .graph import differentiating, recording, toposort
 from .ops.shape import identity
 from .tensor import Tensor
 from .tree import leaves, mapped, paired, rebuilt
@@ -32,7 +32,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
     has_aux=True is for an f that returns (number, anything else): the result is ((number, else), gradient).
 
     >>> value_and_grad(lambda x: x**3)(2.0)
-    (Tensor(8, grad=—, op=power), Tensor(12, grad=—, op=multiply))
+    (Tensor(8), Tensor(12))
     """
 
     @wraps(f)
@@ -46,7 +46,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
             seed = Tensor(np.ones(y.shape, y.dtype))
             gradients = [_gradients([(y, seed)], tree) for tree in trees]
             g = gradients[0] if isinstance(argnums, int) else tuple(gradients)
-            return finish(((y, aux), g) if has_aux else (y, g))
+            return finish(((y, aux), g) if has_aux else (y, g), trees)
 
     return value_and_gradient
 
@@ -80,9 +80,9 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
     def pullback(u: Any) -> tuple[Any, ...]:
         with _recording() as done:
             pairs = _matched(y, u, "the vector of a pullback")
-            return done(tuple(_gradients(pairs, tree) for tree in trees))
+            return done(tuple(_gradients(pairs, tree) for tree in trees), trees)
 
-    return finish(y), pullback
+    return finish(y, trees), pullback
 
 
 def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
@@ -97,7 +97,7 @@ def jvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...])
         probes = [Tensor(np.zeros(t.shape, t.dtype), requires_grad=True) for t in leaves(y)]
         pulled = _gradients(list(zip(leaves(y), probes, strict=True)), trees)
         pairs = _matched(pulled, list(tangents), "the tangents")
-        return finish((y, rebuilt(y, leaves(_gradients(pairs, probes)))))
+        return finish((y, rebuilt(y, leaves(_gradients(pairs, probes)))), [trees, probes])
 
 
 def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
@@ -119,7 +119,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
                 unit[i] = 1
                 rows.append([_gradients([(y, Tensor(unit.reshape(y.shape)))], tree) for tree in trees])
             found = [_stacked([row[k] for row in rows], tree, y.shape) for k, tree in enumerate(trees)]
-            return finish(found[0] if isinstance(argnums, int) else tuple(found))
+            return finish(found[0] if isinstance(argnums, int) else tuple(found), trees)
 
     return jacobians
 
@@ -155,14 +155,35 @@ def hvp(f: Callable[..., Any], args: tuple[Any, ...], tangents: tuple[Any, ...])
 
 
 @contextmanager
-def _recording() -> Iterator[Callable[[Any], Any]]:
-    """Record, also inside no_grad(); what is handed out then is detached again."""
-    mode = recording.get()
+def _recording() -> Iterator[Callable[..., Any]]:
+    """Record, also inside no_grad(); gives the function through which results are handed out.
+
+    They are detached inside no_grad(), and where no Tensor that the caller knows is behind them: then the graph
+    could never be used, and a long computation would drag it along.
+    """
+    mode, outer = recording.get(), differentiating.get()
     recording.set(mode or True)
+    differentiating.set(True)
     try:
-        yield (lambda tree: tree) if mode else (lambda tree: mapped(_detached, tree))
+        yield lambda tree, trees=(): tree if mode and _known_behind(tree, trees) else mapped(_detached, tree)
     finally:
         recording.set(mode)
+        differentiating.set(outer)
+
+
+def _known_behind(tree: Any, trees: Any) -> bool:
+    """Is there a Tensor behind the results that requires a gradient, besides the variables made here?"""
+    own = set(leaves(trees))
+    for t in leaves(tree):
+        if isinstance(t, Tensor) and t.requires_grad:
+            for node in toposort(t, until=own) or [t]:
+                for x in node.inputs or (node,):
+                    if isinstance(x, Tensor) and x.requires_grad:
+                        if x.op is None and x not in own:
+                            return True
+                        if x in own and x.op is not None:  # a copy of something that the caller tracks
+                            return True
+    return False
 
 
 def _detached(leaf: Any) -> Any:

@@ -22,8 +22,10 @@ def as_array(data: Any, dtype: npt.DTypeLike | None = None, copy: bool = True) -
         raise DtypeError("a list that holds Tensors would lose their graphs: join them with stack([t1, t2])")
     if dtype is not None and np.dtype(dtype).kind not in "fiub":
         raise DtypeError(f"a Tensor holds bool, integer or real numbers, not {np.dtype(dtype)}")
+    if isinstance(data, np.ma.MaskedArray):
+        raise DtypeError("a masked array would lose its mask: fill it first, as with data.filled(0)")
     try:
-        array = np.array(data, dtype=dtype) if copy else np.asarray(data, dtype=dtype)
+        array = np.array(data) if copy else np.asarray(data)
     except (ValueError, TypeError) as error:
         if isinstance(data, (list, tuple)):
             raise ShapeError(f"a list must be rectangular and hold numbers only: {error}") from None
@@ -31,6 +33,8 @@ def as_array(data: Any, dtype: npt.DTypeLike | None = None, copy: bool = True) -
     if array.dtype.kind not in "fiub":
         kind = f"{type(data).__name__}: {data!r:.60}" if array.dtype == object else f"values of dtype {array.dtype}"
         raise DtypeError(f"a Tensor holds bool, integer or real numbers, not {kind}")
+    if dtype is not None:
+        array = cast(array, np.dtype(dtype), "the values")
     if array is data:
         array = array.view()  # what is done to its flags is not done to the caller's
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
@@ -79,12 +83,14 @@ def frozen_key(key: Any) -> Any:
         return slice(*(k if k is None else operator.index(k) for k in (key.start, key.stop, key.step)))
     if isinstance(key, Traced):
         key = key._data
-    if isinstance(key, (list, np.ndarray, np.generic)):
-        array = np.array(key, dtype=np.intp if isinstance(key, list) and not key else None)  # t[[]] picks nothing
-        if array.dtype.kind not in "iub":
-            raise IndexError(f"an index is made of integers or booleans, not {array.dtype}")
-        return array if array.ndim or array.dtype.kind == "b" else int(array)
-    return key
+    if key is None or key is Ellipsis or isinstance(key, (bool, int)):
+        return key
+    if not isinstance(key, (list, np.ndarray, np.generic)) and hasattr(key, "__index__"):
+        return operator.index(key)
+    array = np.array(key, dtype=np.intp if isinstance(key, list) and not key else None)  # t[[]] picks nothing
+    if array.dtype.kind not in "iub":
+        raise IndexError(f"an index is made of integers or booleans, not {array.dtype}")
+    return array if array.ndim or array.dtype.kind == "b" else int(array)
 
 
 @np.errstate(all="ignore")

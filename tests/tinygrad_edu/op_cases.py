@@ -325,8 +325,6 @@ CASES: dict[str, Case] = {
     "reshape": Case(reshapes(), lambda x, *, shape: np.array(list(x.flat), dtype=x.dtype).reshape(shape)),
     "transpose": Case(transposes(), permuted),
     "broadcast_to": Case(broadcasts(), lambda x, *, shape: x + np.zeros(shape)),
-    "take": Case(takes(), picked),
-    "put": Case(puts(), scattered),
     "concatenate": Case(joins(), joined),
     "quadratic_cost": Case(costs(), squared_distance),
 }

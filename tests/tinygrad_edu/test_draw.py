@@ -229,7 +229,8 @@ def test_layers_are_clusters():
     t = network()
     shown = boxes(t["cost", 3])
     assert {s: box.layer for s, box in shown.items()} == {
-        "x": None, "w⁽²⁾": 2, "b⁽²⁾": 2, "z⁽²⁾": 2, "a⁽²⁾": 2, "w⁽³⁾": 3, "b⁽³⁾": 3, "z⁽³⁾": 3, "a⁽³⁾": 3, "y": None, "cost": None,
+        "x": None, "w⁽²⁾": 2, "b⁽²⁾": 2, "z⁽²⁾": 2, "a⁽²⁾": 2, "w⁽³⁾": 3, "b⁽³⁾": 3, "z⁽³⁾": 3, "a⁽³⁾": 3,
+        "y": None, "cost": None,
     }  # fmt: skip
     source = draw(t["cost", 3]).source
     for layer in (2, 3):

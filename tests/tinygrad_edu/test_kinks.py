@@ -1,7 +1,9 @@
 """The published policy at kinks, ties and zeros, and numbers that overflow nothing.
 
 relu'(0) = abs'(0) = 0; max, min, maximum, minimum share equally among ties; clip has slope 0 at its bounds;
-sqrt'(0) = log'(0) = +inf; out of the domain NaN; NaN in, NaN out.
+sqrt'(0) = log'(0) = +inf; norm'(0) = std'(constant) = 0; floor, ceil, trunc, rint and // are flat, at their steps
+too; % and fmod have slope 1 at their jumps; in order, each entry keeps its own gradient; out of the domain NaN;
+NaN in, NaN out.
 """
 
 import itertools
@@ -17,6 +19,8 @@ from laws import uneven
 
 import tinygrad_edu as te
 from tinygrad_edu import Tensor, absolute, clip, exp, log, maximum, minimum, relu, sigmoid, sqrt, tanh, where
+from tinygrad_edu.functions import activations as act
+from tinygrad_edu.functions import choices, ordering, reductions
 
 inf, nan = np.inf, np.nan
 f32 = np.float32
@@ -360,3 +364,241 @@ def test_tails_are_right_to_rounding(f: Any, x: float) -> None:
 def test_the_tests_see_warnings_as_errors() -> None:
     with pytest.raises(RuntimeWarning):
         warnings.warn("as from NumPy", RuntimeWarning, stacklevel=1)
+
+
+# ---- the same policy for the other functions -------------------------------------------------------------
+
+row = te.TABLE.__getitem__
+
+
+@pytest.mark.parametrize(
+    ("f", "slopes"),
+    [
+        (row("floor"), {-1.0: 0, 0.0: 0, 0.5: 0, 2.0: 0}),  # steps are flat, at the steps themselves too
+        (row("ceil"), {-1.0: 0, 0.0: 0, 0.5: 0, 2.0: 0}),
+        (row("trunc"), {-1.0: 0, 0.0: 0, 0.5: 0, 2.0: 0}),
+        (row("rint"), {-0.5: 0, 0.0: 0, 0.5: 0, 1.5: 0}),
+        (lambda x: choices.round(x, 1), {0.05: 0, 0.1: 0}),
+        (lambda x: row("floor_divide")(x, 2.0), {-2.0: 0, 0.0: 0, 1.0: 0}),
+        (lambda x: row("heaviside")(x, 0.5), {-1.0: 0, 0.0: 0, 1.0: 0}),
+        (lambda x: row("remainder")(x, 2.0), {-2.0: 1, 0.0: 1, 1.0: 1, 2.0: 1}),  # of the branch on the right
+        (lambda x: row("fmod")(x, 2.0), {-2.0: 1, 0.0: 1, 1.0: 1, 2.0: 1}),
+        (lambda y: row("remainder")(6.0, y), {2.0: -3, 4.0: -1, -4.0: 2, 7.0: 0}),
+        (lambda y: row("fmod")(6.0, y), {2.0: -3, 4.0: -1, -4.0: 1, 7.0: 0}),
+        (row("fabs"), {0.0: 0, -3.0: -1, 2.0: 1, nan: nan}),
+        (lambda x: row("copysign")(x, -1.0), {0.0: 0, 2.0: -1, -2.0: 1}),
+        (lambda y: row("copysign")(2.0, y), {0.0: 0, 1.0: 0}),
+        (lambda x: row("fmax")(x, 1.0), {0.0: 0, 1.0: 0.5, 2.0: 1, nan: 0}),
+        (lambda x: row("fmin")(1.0, x), {0.0: 1, 1.0: 0.5, 2.0: 0, nan: 0}),
+        (lambda x: row("fmax")(x, nan), {0.0: 1, nan: 1}),
+        (lambda x: row("hypot")(x, 0.0), {0.0: 0, 3.0: 1, -3.0: -1, 1e300: 1, 1e-300: 1}),
+        (lambda y: row("arctan2")(y, 0.0), {0.0: 0, 3.0: 0, -3.0: 0}),
+        (lambda y: row("arctan2")(y, 2.0), {0.0: 0.5}),
+        (lambda y: row("arctan2")(y, -2.0), {0.0: -0.5}),  # on the cut: as beside it
+        (row("cbrt"), {0.0: inf}),
+        (row("reciprocal"), {2.0: -0.25, -inf: 0}),
+        (row("log1p"), {-1.0: inf, 0.0: 1, 1.0: 0.5}),
+        (row("log2"), {0.0: inf}),
+        (row("log10"), {0.0: inf}),
+        (row("arcsin"), {-1.0: inf, 0.0: 1, 1.0: inf, 2.0: nan}),
+        (row("arccos"), {-1.0: -inf, 0.0: -1, 1.0: -inf, 2.0: nan}),
+        (row("arccosh"), {1.0: inf, 0.5: nan}),
+        (row("arctanh"), {0.0: 1, 1.0: inf}),
+        (row("expm1"), {0.0: 1, -inf: 0}),
+        (act.leaky_relu, {-2.0: 0.01, 0.0: 0.01, 2.0: 1}),
+        (act.elu, {0.0: 1, -inf: 0, 2.0: 1, 1e4: 1}),
+        (lambda x: act.elu(x, 0.5), {0.0: 0.5, 2.0: 1}),
+        (lambda x: choices.xlogy(x, 0.0), {0.0: 0, 1.0: -inf}),
+        (lambda x: choices.xlogy(x, 1.0), {0.0: 0, 1.0: 0}),
+        (lambda x: choices.xlogy(x, inf), {0.0: 0}),
+        (lambda y: choices.xlogy(0.0, y), {0.0: 0, 2.0: 0}),
+        (lambda x: choices.xlogy(x, x), {0.0: 0, 1.0: 1}),  # C9: as the sum of both
+        (choices.sinc, {0.0: 0}),
+        (choices.nan_to_num, {nan: 0, inf: 0, -inf: 0, 1.0: 1}),
+    ],
+)
+def test_the_slope_at_a_kink_or_an_edge(f: Any, slopes: dict[float, float]) -> None:
+    check(f, list(slopes), list(slopes.values()))
+
+
+@pytest.mark.parametrize(
+    ("f", "slope"),
+    [
+        (row("fabs"), 0),
+        (lambda y: row("copysign")(2.0, y), 0),
+        (lambda y: row("arctan2")(y, -2.0), -0.5),
+        (act.leaky_relu, 0.01),
+        (act.elu, 1),
+        (row("floor"), 0),
+        (row("cbrt"), inf),
+    ],
+)
+def test_the_slope_at_minus_zero(f: Any, slope: float) -> None:
+    check(f, [-0.0], [slope])
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "second"),
+    [
+        (choices.sinc, 0.0, -(np.pi**2) / 3),
+        (row("erf"), 0.0, 0),
+        (act.softplus, 0.0, 0.25),
+        (row("arctan"), 1e200, 0),
+        (lambda x: row("logaddexp")(x, 1.0), 1.0, 0.25),
+        (lambda x: reductions.prod(x * np.array([1.0, 0.0]) + np.array([0.0, 0.0])), 0.0, 0),
+        (lambda x: reductions.norm(x * np.array([0.0, 1.0]) + np.array([2.0, 0.0])), 0.0, 0.5),
+    ],
+)
+def test_the_second_derivative_at_a_special_point(f: Any, x: float, second: float) -> None:
+    t = leaf(x)
+    f(t).backward(create_graph=True)
+    first, t.grad = t.grad, None
+    if first.requires_grad:
+        first.backward()
+    assert (0.0 if t.grad is None else t.grad.item()) == pytest.approx(second, rel=1e-14, abs=1e-300)
+
+
+def test_erf_has_the_right_third_derivative_at_0() -> None:
+    x = leaf(0.0)
+    y = row("erf")(x)
+    for expected in (2 / np.sqrt(np.pi), 0, -4 / np.sqrt(np.pi)):
+        x.zero_grad()
+        y.backward(create_graph=True)
+        y = x.grad
+        assert y.item() == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, f32, np.float64])
+@pytest.mark.parametrize(
+    ("f", "values", "expected"),
+    [
+        (act.softplus, [0, 0, np.log(2), 100, 1000], [0, 0, 0.5, 1, 1]),
+        (act.log_sigmoid, [-1000, -100, -np.log(2), 0, 0], [1, 1, 0.5, 0, 0]),
+        (act.silu, [0, 0, 0, 100, 1000], [0, 0, 0.5, 1, 1]),
+        (act.elu, [-1, -1, 0, 100, 1000], [0, 0, 1, 1, 1]),
+        (act.leaky_relu, [-10, -1, 0, 100, 1000], [0.01, 0.01, 0.01, 1, 1]),
+        (act.gelu, [0, 0, 0, 100, 1000], [0, 0, 0.5, 1, 1]),
+        (lambda x: act.gelu(x, "tanh"), [0, 0, 0, 100, 1000], [0, 0, 0.5, 1, 1]),
+        (row("erf"), [-1, -1, 0, 1, 1], [0, 0, 2 / np.sqrt(np.pi), 0, 0]),
+        (lambda x: row("logaddexp")(x, 0.0), [0, 0, np.log(2), 100, 1000], [0, 0, 0.5, 1, 1]),
+        (lambda x: row("logaddexp2")(x, 0.0), [0, 0, 1, 100, 1000], [0, 0, 0.5, 1, 1]),
+        (row("arctan"), np.arctan(BIG), 1 / (1 + np.square(BIG))),
+        (row("arcsinh"), np.arcsinh(BIG), 1 / np.hypot(1, BIG)),
+    ],
+)
+def test_C16_far_tails_of_the_other_activations(f: Any, values: Any, expected: Any, dtype: Any) -> None:
+    tolerance = {"rtol": 4 * np.finfo(dtype).eps, "atol": 1e-7 if dtype == np.float16 else 1e-20}
+    np.testing.assert_allclose(f(leaf(BIG, dtype=dtype)).data, values, **tolerance)
+    for create_graph in (False, True):
+        found = slopes(f, BIG, dtype=dtype, create_graph=create_graph)[0]
+        np.testing.assert_allclose(found, expected, **tolerance)
+        for x, slope in zip(BIG, expected, strict=True):
+            np.testing.assert_allclose(slopes(f, x, dtype=dtype, create_graph=create_graph)[0], slope, **tolerance)
+
+
+@pytest.mark.parametrize("name", ["logaddexp", "logaddexp2"])
+def test_C17_logaddexp_of_two_impossible_things(name: str) -> None:
+    a, b = slopes(row(name), [-inf, -inf, 0.0], [-inf, 1.0, -inf])
+    assert (a.tolist(), b.tolist()) == ([0, 0, 1], [0, 1, 0])
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([0.0, 2.0, 3.0], [6, 0, 0]), ([0.0, 0.0, 3.0], [0, 0, 0]), ([4.0, 0.0], [0, 4]), ([0.0], [1]), ([], [])],
+)
+def test_C13_a_product_with_zeros(values: Any, expected: Any, create_graph: bool) -> None:
+    x = leaf(values)
+    reductions.prod(x).backward(1.5, create_graph=create_graph)
+    assert x.grad.tolist() == [1.5 * v for v in expected]
+
+
+def test_C13_a_product_with_two_zeros_has_a_second_derivative() -> None:
+    x = leaf([0.0, 0.0, 3.0])
+    reductions.prod(x).backward(create_graph=True)
+    first = x.grad
+    x.zero_grad()
+    (first * [1.0, 10.0, 100.0]).sum().backward()  # d²/dx0dx1 = x2 = 3; the others contain a zero
+    assert x.grad.tolist() == [30, 3, 0]
+
+
+def test_C13_a_running_product_with_zeros() -> None:
+    x = leaf([2.0, 0.0, 3.0, 0.0, 5.0])
+    reductions.cumprod(x).backward([1.0, 10.0, 100.0, 1000.0, 10000.0])
+    # y = x0, x0 x1, x0 x1 x2, …:  d/dx0 = 1, and all else has a zero;  d/dx1 = 2 · 10 + 2 · 3 · 100
+    assert x.grad.tolist() == [1, 620, 0, 0, 0]
+
+
+def test_B24_a_running_sum_runs_back_along_the_same_axis() -> None:
+    x = leaf(np.ones((2, 3)))
+    seed = np.array([[1.0, 10.0, 100.0], [2.0, 20.0, 200.0]])
+    reductions.cumsum(x, axis=1).backward(seed)
+    assert x.grad.tolist() == [[111, 110, 100], [222, 220, 200]]
+
+
+@pytest.mark.parametrize("ord", [None, 2, 1, 3, 1.5, inf])
+def test_C7_the_norm_of_nothing_but_zeros(ord: Any) -> None:
+    for create_graph in (False, True):
+        x = leaf([0.0, 0.0, 0.0])
+        reductions.norm(x, ord).backward(1.5, create_graph=create_graph)
+        assert x.grad.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("big", [1e300, 1e-300])
+def test_C20_the_norm_of_the_very_large_and_the_very_small(big: float) -> None:
+    x = leaf([3 * big, -4 * big])
+    y = reductions.norm(x)
+    y.backward()
+    assert y.item() == pytest.approx(5 * big, rel=1e-15)
+    np.testing.assert_allclose(x.grad.data, [0.6, -0.8], rtol=1e-15)
+    assert reductions.norm(leaf([3 * big, -4 * big]), 3).item() == pytest.approx(91 ** (1 / 3) * big, rel=1e-14)
+
+
+@pytest.mark.parametrize("values", [[1.0, 1.0], [0.1] * 3, [0.0], 7.0])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_C8_the_standard_deviation_of_equal_entries_is_flat(values: Any, create_graph: bool) -> None:
+    x = leaf(values)
+    reductions.std(x).backward(1.5, create_graph=create_graph)
+    np.testing.assert_allclose(x.grad.data, np.zeros(x.shape), atol=1e-15)
+
+
+def test_C8_var() -> None:
+    x = leaf([1.0, 2.0, 3.0, 4.0])
+    reductions.var(x, ddof=1).backward()
+    np.testing.assert_allclose(x.grad.data, [-1, -1 / 3, 1 / 3, 1], rtol=1e-15)
+
+
+@pytest.mark.parametrize("f", [reductions.var, reductions.std])
+def test_C8_one_entry_has_no_unbiased_estimate(f: Any) -> None:
+    x = leaf([5.0])
+    with np.errstate(all="ignore"):
+        y = f(x, ddof=1)
+        y.backward()
+    assert np.isnan(y.item())
+    np.testing.assert_array_equal(x.grad.data, [nan])
+
+
+def test_D5_half_precision_squares_overflow_late() -> None:
+    x = leaf(np.array([1000.0, -1000.0] * 50), dtype=np.float16)
+    y = reductions.std(x)
+    y.backward()
+    assert (y.item(), y.dtype, x.grad.dtype) == (1000, np.float16, np.float16)
+    np.testing.assert_allclose(x.grad.data, np.sign(x.data) / 100, rtol=1e-3)
+
+
+def test_C3_in_order_each_entry_keeps_its_own_gradient() -> None:
+    x = leaf([2.0, 1.0, 2.0, nan])
+    ordering.sort(x).backward([1.0, 10.0, 100.0, 1000.0])
+    assert x.grad.tolist() == [10, 1, 100, 1000]  # a tie keeps its order, NaN comes last
+    m = leaf([2.0, 1.0, 2.0, 2.0])
+    ordering.median(m).backward(2.0)
+    assert m.grad.tolist() == [1, 0, 1, 0]
+    p = leaf([2.0, 1.0, 2.0])
+    reductions.ptp(p).backward(2.0)
+    assert p.grad.tolist() == [1, -2, 1]
+
+
+def test_C15_the_sum_without_nan_sends_nothing_to_it() -> None:
+    x = leaf([1.0, nan, 3.0])
+    reductions.nanmean(x).backward(3.0)
+    assert x.grad.tolist() == [1.5, 0, 1.5]

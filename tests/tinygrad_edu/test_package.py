@@ -27,10 +27,14 @@ ORDER = [
     "transforms",
     "anomaly",
     "recompute",
+    "differences",
+    "diagnosis",
+    "reproduce",
+    "check",
     "visual",
     "__init__",
 ]
-ORDER_OF_OPS = ["elementwise", "shape", "reduce", "linalg", "cost", "__init__"]
+ORDER_OF_OPS = ["elementwise", "shape", "reduce", "linalg", "conv", "cost", "__init__"]
 
 
 def explains(thing: object) -> bool:

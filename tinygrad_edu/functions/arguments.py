@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from ..op import Traced
 
 Axis = int | tuple[int, ...] | None
@@ -41,3 +41,26 @@ def shape_of(shape: Sequence[Any]) -> tuple[int, ...]:
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = shape[0]
     return tuple(operator.index(n) for n in shape)
+
+
+def indices_of(indices: Any, what: str) -> Any:
+    """An integer array of one's own, from whatever says which entries."""
+    array = np.array(indices._data if isinstance(indices, Traced) else indices)
+    if array.size == 0 and array.dtype.kind == "f" and not isinstance(indices, _ARRAYS):
+        return array.astype(np.intp)  # [] picks nothing
+    if array.dtype.kind not in "iu":
+        raise DtypeError(f"{what} needs integers as indices, and got {array.dtype}.  With a mask, write x[mask]")
+    return array.astype(np.intp)
+
+
+def along(axis: int, key: Any) -> tuple[Any, ...]:
+    """x[along(2, key)] is x[:, :, key]."""
+    return (*(slice(None),) * axis, key)
+
+
+def with_axes(x: Any, count: int, name: str) -> Any:
+    """x as an array, if it has so many axes at least."""
+    x = as_given(x)
+    if len(x.shape) < count:
+        raise ShapeError(f"{name} needs {count} axes at least: x has shape {x.shape}")
+    return x

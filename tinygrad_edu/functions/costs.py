@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..errors import ShapeError
 from ..ops import cost
+from ..ops import elementwise as e
 from .arguments import as_given
 
 __all__ = ["quadratic_cost"]
@@ -24,4 +27,8 @@ def quadratic_cost(a: Any, y: Any) -> Any:
         )
     if 0 in a.shape:
         raise ShapeError(f"quadratic_cost of no examples does not exist: a has shape {a.shape}")
+    if a.dtype.kind != "f" and y.dtype.kind != "f":
+        a, y = e.astype(a, dtype=np.float64), e.astype(y, dtype=np.float64)  # differences of integers would wrap
+    if a.dtype == np.float16:  # the sum over many examples would overflow; its mean does not
+        return e.astype(quadratic_cost(e.astype(a, dtype=np.float32), y), dtype=np.float16)
     return cost.quadratic_cost(a, y)

@@ -7,7 +7,8 @@ from ..op import Op
 
 def _examples(a: Any) -> int:
     """How many examples: the rows of a mini-batch; a single vector, or a number, is one example."""
-    return a.shape[0] if len(a.shape) > 1 else 1
+    shape: Any = getattr(a, "shape", ())  # a Python number has none
+    return shape[0] if len(shape) > 1 else 1
 
 
 def _quadratic(a: Any, y: Any) -> Any:

@@ -1,0 +1,223 @@
+"""What somebody who tried to break the engine found: each of these was silently wrong once."""
+
+import asyncio
+import math
+import threading
+from array import array
+from collections import deque
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import tinygrad_edu as te
+from tinygrad_edu import DtypeError, Tensor, grad, is_grad_enabled, no_grad
+
+
+@pytest.mark.parametrize("function", [math.sin, float, int])
+def test_a_number_does_not_leave_the_graph_unseen_inside_grad(function):
+    with pytest.raises(DtypeError, match="item"):
+        grad(lambda x: x * function(x))(2.0)
+    with pytest.raises(ValueError, match="array element"):  # NumPy's word for it
+        grad(lambda x: x * np.zeros(1).__setitem__(0, x))(2.0)
+    assert float(Tensor(2.0, requires_grad=True)) == 2  # D15: outside it may
+
+
+def test_float_works_again_after_grad_even_if_f_raised():
+    with pytest.raises(ZeroDivisionError):
+        grad(lambda x: 1 / 0)(2.0)
+    assert float(Tensor(2.0, requires_grad=True)) == 2
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.uint64])
+def test_the_slope_along_an_exponent_is_as_exact_as_its_dtype(dtype):
+    n = Tensor(3.0, requires_grad=True)
+    ((np.array([3], dtype) ** n) * np.array([2.0])).sum().backward()
+    assert_allclose(n.grad.data, 2 * 27 * math.log(3), rtol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint64])
+def test_an_unsigned_exponent_of_zero_does_not_wrap(dtype):
+    x = Tensor([2.0, 0.0], requires_grad=True)
+    ((x ** np.array([0, 0], dtype)) * np.array([1.0, 2.0])).sum().backward()
+    assert x.grad.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint64, np.int64, bool])
+def test_integers_do_not_wrap_in_sigmoid_and_softmax(dtype):
+    x = np.array([0, 1], dtype)
+    exact = x.astype(float)
+    assert_allclose(te.sigmoid(Tensor(x)).data, te.sigmoid(exact))
+    for f in (te.softmax, te.log_softmax, te.logsumexp):
+        assert_allclose(f(Tensor(x)).data, f(exact))
+    assert_allclose(te.softmax(Tensor(np.array([-100, 100], np.int8))).data, [0, 1], atol=1e-80)
+
+
+def test_the_quadratic_cost_of_integers_does_not_wrap():
+    assert te.quadratic_cost(Tensor(np.array([200], np.uint8)), np.array([0], np.uint8)).item() == 20000
+    assert te.quadratic_cost(np.array([100, 100], np.int8), np.array([-100, -100], np.int8)) == 40000
+    assert te.quadratic_cost(0.5, Tensor(1.0, requires_grad=True)).item() == 0.125
+
+
+def test_the_quadratic_cost_of_many_half_precision_examples_does_not_overflow():
+    ones = np.ones((100_000, 1), np.float16)
+    cost = te.quadratic_cost(Tensor(ones), 0 * ones)
+    assert (cost.item(), cost.dtype) == (0.5, np.float16)
+
+
+def test_a_seed_keeps_its_graph_in_second_order():
+    x, s = Tensor(2.0, requires_grad=True), Tensor(1.0, requires_grad=True)
+    (x * x * x).backward(s, create_graph=True)
+    x.grad.backward()
+    assert s.grad.item() == 12
+
+
+def test_a_graph_that_is_asked_for_is_made_inside_no_grad_too():
+    x = Tensor(2.0, requires_grad=True)
+    y = x**3
+    with no_grad():
+        y.backward(create_graph=True)
+        assert not is_grad_enabled()
+    first, x.grad = x.grad, None
+    first.backward()
+    assert x.grad.item() == 12
+
+
+class Place:
+    """An index that can change."""
+
+    at = 0
+
+    def __index__(self) -> int:
+        return self.at
+
+
+def test_D8_a_key_of_any_kind_is_copied():
+    places = [deque([0, 1]), array("l", [0, 1])]
+    for key in places:
+        x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        y = x[key]
+        key.reverse()
+        (y * np.array([1.0, 10.0])).sum().backward()
+        assert x.grad.tolist() == [1, 10, 0]
+    place, x = Place(), Tensor([1.0, 2.0], requires_grad=True)
+    y = x[place] * 3
+    place.at = 1
+    y.backward()
+    assert x.grad.tolist() == [3, 0]
+
+
+def test_A19_a_decorated_coroutine_records_nothing():
+    @no_grad()
+    async def mode() -> bool:
+        await asyncio.sleep(0)
+        return is_grad_enabled()
+
+    async def both() -> tuple[bool, bool]:
+        return await mode(), is_grad_enabled()
+
+    assert asyncio.run(both()) == (False, True)
+
+
+def test_A19_an_async_generator_is_refused():
+    async def steps() -> Any:
+        yield 1
+
+    with pytest.raises(TypeError, match="async generator"):
+        no_grad()(steps)
+
+
+def test_A19_a_decorated_generator_gets_what_is_sent_thrown_and_closed_inside():
+    seen: list[Any] = []
+
+    @no_grad()
+    def steps() -> Any:
+        try:
+            try:
+                seen.append((yield "first"))
+            except ValueError:
+                seen.append(("caught", is_grad_enabled()))
+            yield "second"
+        finally:
+            seen.append(("closed", is_grad_enabled()))
+
+    g = steps()
+    assert next(g) == "first"
+    assert is_grad_enabled()
+    assert g.throw(ValueError) == "second"
+    g.close()
+    assert seen == [("caught", False), ("closed", False)]
+    assert is_grad_enabled()
+
+
+def test_A19_one_no_grad_object_serves_two_threads():
+    shared, modes, first, second = no_grad(), {}, threading.Event(), threading.Event()
+
+    def a() -> None:
+        with no_grad():
+            with shared:
+                first.set()
+                second.wait(10)
+            modes["a"] = is_grad_enabled()
+
+    def b() -> None:
+        first.wait(10)
+        with shared:
+            second.set()
+        modes["b"] = is_grad_enabled()
+
+    threads = [threading.Thread(target=f) for f in (a, b)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert modes == {"a": False, "b": True}
+
+
+@pytest.mark.parametrize(
+    ("data", "dtype"),
+    [("1", float), (["1", "2"], float), (np.array(["2024"], "M8[Y]"), float), (1j, float), ([1.7], int)],
+)
+def test_a_dtype_does_not_let_in_what_is_refused_without_one(data, dtype):
+    with pytest.raises(DtypeError):
+        Tensor(data, dtype=dtype)
+
+
+def test_a_masked_array_is_refused_and_not_stripped_of_its_mask():
+    with pytest.raises(DtypeError, match="mask"):
+        Tensor(np.ma.array([1.0, 2.0], mask=[True, False]))
+
+
+def test_an_in_place_matrix_product_keeps_the_parameter():
+    w = Tensor(np.eye(2), requires_grad=True)
+    same = w
+    with no_grad():
+        w @= np.array([[0.0, 1.0], [1.0, 0.0]])
+    assert w is same
+    assert w.tolist() == [[0, 1], [1, 0]]
+
+
+def test_the_callers_own_array_stays_writable():
+    mine = np.ones(3)
+    t = Tensor(mine, copy=False)
+    assert not t.data.flags.writeable
+    mine[0] = 5  # a broken promise, but the caller's own
+    assert mine[0] == 5
+
+
+def test_gradient_descent_with_grad_does_not_drag_its_history_along():
+    x = Tensor(3.0)
+    for _ in range(50):
+        x = x - 0.1 * grad(lambda x: x * x)(x)
+    assert x.op is None  # a leaf: nothing that anyone could use is behind it
+    assert x.item() == pytest.approx(3 * 0.8**50)
+
+
+def test_the_products_of_stacks_with_one_matrix_sum_their_gradients_as_one_product():
+    x, w = np.arange(24.0).reshape(2, 3, 4) / 8, Tensor(np.arange(20.0).reshape(5, 4) / 16, requires_grad=True)
+    v = (1 + (7919 * np.arange(30) % 13) / 8).reshape(2, 3, 5)
+    for product in (lambda: te.linear(x, w), lambda: te.matmul(x, w.T), lambda: te.linear(x, w, np.zeros(5))):
+        w.grad = None
+        (product() * v).sum().backward()
+        assert_allclose(w.grad.data, np.einsum("abi,abj->ij", v, x))
