@@ -33,15 +33,18 @@ def save(path: str | os.PathLike[str], net: Module) -> Path:
     for name, value in state.items():
         if not np.isfinite(value).all():
             raise DataError(f"{name!r} holds NaN or infinity: nothing was saved")
-    again = type(_built(net.config(), state))  # what could not be loaded is not saved
-    if type(net) is not again and (type(net), again) != (layers.MLP, layers.Sequential):
-        raise DataError(f"a model file cannot hold a {type(net).__name__}: only modules of nn.  Use its state_dict()")
     first: dict[int, str] = {}
     tied = {name: first[id(t)] for name, t in net.named_tensors() if first.setdefault(id(t), name) != name}
+    frozen = [name for name, t in net.named_tensors() if not t.requires_grad]
     metadata = {"format": _FORMAT, "architecture": json.dumps(net.config())}
     if tied:
         metadata["tied"] = json.dumps(tied)
+    if frozen:
+        metadata["frozen"] = json.dumps(frozen)
     written = _sorted_header(st.save(state, metadata))
+    again = type(_read(written, path))  # what could not be loaded is not saved
+    if type(net) is not again and (type(net), again) != (layers.MLP, layers.Sequential):
+        raise DataError(f"a model file cannot hold a {type(net).__name__}: only modules of nn.  Use its state_dict()")
     given, path = Path(path), Path(os.path.realpath(path))  # where a link points to
     try:
         handle, temporary = tempfile.mkstemp(prefix=".saving.", dir=path.parent)
@@ -62,8 +65,12 @@ def save(path: str | os.PathLike[str], net: Module) -> Path:
 
 def load(path: str | os.PathLike[str]) -> Module:
     """The network that `save` wrote to the file: its layers and its values."""
+    return _read(Path(path).read_bytes(), path)
+
+
+def _read(raw: bytes, path: str | os.PathLike[str]) -> Module:
+    """The network in the bytes of a model file."""
     st = _safetensors()
-    raw = Path(path).read_bytes()
     try:
         state = st.load(raw)
         size = int.from_bytes(raw[:8], "little")
@@ -80,6 +87,8 @@ def load(path: str | os.PathLike[str]) -> Module:
             if name in state and state[name].dtype != t.dtype:
                 raise DataError(f"{name!r} has dtype {state[name].dtype}, and its layer {t.dtype}")
         net.load_state_dict(state)
+        for name, t in net.named_tensors():
+            t.requires_grad = name not in json.loads(metadata.get("frozen", "[]"))
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DataError(f"{path} describes a network that cannot be built: {error}") from error
     return net

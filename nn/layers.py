@@ -34,8 +34,11 @@ class Linear(Module):
         rng: Seed = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
-        if n_in < 1 or n_out < 1:
-            raise ShapeError(f"Linear needs at least one neuron on each side: got n_in={n_in}, n_out={n_out}")
+        sizes: list[Any] = [n_in, n_out]
+        if not all(isinstance(n, (int, np.integer)) and n >= 1 for n in sizes):
+            raise ShapeError(
+                f"Linear needs one neuron or more on each side, whole ones: got n_in={n_in}, n_out={n_out}"
+            )
         w, b = init_linear(init, n_out, n_in, rng)
         self.weight = Tensor(w, requires_grad=True, dtype=dtype)
         self.bias = Tensor(b, requires_grad=True, dtype=dtype) if bias else None
@@ -124,9 +127,10 @@ class Sequential(Module):
         self.layers = list(modules)
 
     def children(self) -> Iterator[tuple[str, Any]]:
-        """The modules by their places: "0", "1", …"""
+        """The modules by their places, "0", "1", …, then what a subclass holds besides."""
         for i, m in enumerate(self.layers):
             yield str(i), m
+        yield from ((name, child) for name, child in super().children() if not name.startswith("layers."))
 
     def forward(self, x: Any) -> Any:
         """The last module's output."""

@@ -46,13 +46,16 @@ class Module:
                 yield module
                 waiting += reversed([child for _, child in module.children() if isinstance(child, Module)])
 
-    def named_tensors(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Every Tensor inside by its path, as "0.weight"; a shared one under each of its names."""
+        yield from self._named("", ())
+
+    def _named(self, prefix: str, inside: tuple[Module, ...]) -> Iterator[tuple[str, Tensor]]:
         for name, child in self.children():
-            if isinstance(child, Module):
-                yield from child.named_tensors(f"{prefix}{name}.")
-            else:
+            if not isinstance(child, Module):
                 yield prefix + name, child
+            elif child is not self and all(child is not outer for outer in inside):  # not its own parent
+                yield from child._named(f"{prefix}{name}.", (*inside, self))
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """The Tensors to be learned, each once, even where it is shared (tied)."""
@@ -87,7 +90,12 @@ class Module:
 
     def state_dict(self) -> dict[str, npt.NDArray[Any]]:
         """A copy of every value by name, with PyTorch's names and shapes."""
-        return {name: t.numpy() for name, t in self.named_tensors()}
+        state: dict[str, npt.NDArray[Any]] = {}
+        for name, t in self.named_tensors():
+            if name in state:
+                raise DataError(f"two Tensors of {type(self).__name__} have the name {name!r}: rename one")
+            state[name] = t.numpy()
+        return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over values by name: all of them, or, if one does not fit, none (DataError)."""

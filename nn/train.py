@@ -121,6 +121,9 @@ def fit(
     check_whole(batch_size, 1, None, "fit: batch_size, the examples in a mini-batch,")
     if len(data) == 0:
         raise DataError("there are no training examples")
+    learned = getattr(optimizer, "parameters", None)
+    if isinstance(learned, list) and not {id(p) for p in learned} & {id(p) for p in net.parameters()}:
+        raise ValueError("the optimizer learns none of this network's parameters: make it with net.parameters()")
     rng = as_generator(rng)
     say = _speaker(progress)
     history = History()
@@ -163,22 +166,18 @@ class _Place:
 
 @contextmanager
 def _safety_net(net: Module, place: _Place) -> Iterator[None]:
-    """Parameters that are not finite any more become again what they were before the epoch."""
+    """When the training breaks down, the parameters become again what they were before the epoch."""
     before = [(p, p.data) for p in net.parameters()]
-    trouble = ""
     try:
         yield
+        if all(np.isfinite(p.data).all() for p, _ in before):
+            return
+        trouble = "a gradient was not finite"
     except TrainingError as error:
         trouble = str(error)
-    if all(np.isfinite(p.data).all() for p, _ in before):
-        if trouble:
-            raise TrainingError(f"{place}: {trouble}.  The parameters are those before this step")
-        return
     for p, data in before:
         p.assign(data)
-    raise TrainingError(
-        f"{place}: {trouble or 'a gradient was not finite'}.  The parameters are those before this epoch"
-    )
+    raise TrainingError(f"{place}: {trouble}.  The parameters are those before this epoch")
 
 
 def _first_look(net: Module, cost: Module, data: Examples, test: Examples | None) -> Epoch:
