@@ -304,6 +304,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (TrainingError, MissingExtraError, MemoryError) as error:
         print(f"tinygrad-edu: {error}", file=sys.stderr)
         return FAILED
+    except BrokenPipeError:  # as in: tinygrad-edu train | head
+        sys.stdout = None  # nothing more can be said
+        return FAILED
     except (TinygradEduError, OSError) as error:
         print(f"tinygrad-edu: {error}", file=sys.stderr)
         return WRONG_USE
