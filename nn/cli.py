@@ -1,4 +1,4 @@
-"""The command line: tinygrad-edu train | draw."""
+"""The command line: tinygrad-edu train | draw | check."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tinygrad_edu import (
+    TABLE,
     DataError,
     MissingExtraError,
     ShapeError,
@@ -26,6 +27,7 @@ from tinygrad_edu import (
 )
 
 from . import data, plot
+from .check_cli import add_check
 from .checkpoint import load, save
 from .costs import CrossEntropyLoss, QuadraticCost
 from .init import INITS
@@ -128,6 +130,16 @@ def _dataset(args: argparse.Namespace) -> data.Dataset:
     return data.mnist(args.data_dir)
 
 
+def list_ops(args: argparse.Namespace) -> int:
+    """List the op table: every primitive, its formula, and the inputs in which it has a derivative."""
+    print(f"{'op':22s} {'derivative in':16s} formula")
+    for op in TABLE.values():
+        ways = "every input" if callable(op.vjps) else " ".join(str(i) for i, v in enumerate(op.vjps) if v) or "none"
+        print(f"{op.name:22s} {ways:16s} {op.formula}")
+    print(f"{len(TABLE)} ops; inputs counted from 0")
+    return OK
+
+
 def _cost_of(net: Module) -> Module:
     """The quadratic cost for a network that ends in an activation, cross-entropy for one that ends in logits."""
     last = [m for m in net.modules() if not isinstance(m, Sequential)][-1:]
@@ -214,11 +226,12 @@ def _number(kind: Callable[[str], Any], low: float, described: str) -> Callable[
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="tinygrad-edu",
-        description="Train the lecture's network on handwritten digits, and see backpropagation.",
+        description="Train the lecture's network on handwritten digits, see backpropagation, and check it.",
         epilog="examples:\n"
         "  tinygrad-edu train                       64-30-10 on the embedded digits, in seconds\n"
         "  tinygrad-edu train --data mnist          784-30-10 on MNIST\n"
-        "  tinygrad-edu draw runs/…/model.safetensors",
+        "  tinygrad-edu draw runs/…/model.safetensors\n"
+        "  tinygrad-edu check                       every gradient against differences of values",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -226,6 +239,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="command", required=True, parser_class=_Parser)
     _add_train(commands)
     _add_draw(commands)
+    add_check(commands)
+    p = commands.add_parser(
+        "ops",
+        help="list the op table",
+        description=list_ops.__doc__,
+        epilog="example:\n  tinygrad-edu ops",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.set_defaults(run=list_ops)
     return parser
 
 

@@ -1,5 +1,6 @@
 """tinygrad_edu: reverse-mode automatic differentiation that people can read, see, check and trust."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import functions
@@ -9,6 +10,7 @@ from .errors import (
     DataError,
     DrawingError,
     DtypeError,
+    GradientCheckError,
     GradientError,
     LinAlgError,
     MissingExtraError,
@@ -88,7 +90,8 @@ from .tensor import Tensor
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 if TYPE_CHECKING:
-    from .visual import draw
+    from .checking import Report, assert_gradients, check_gradients, compare
+    from .visual.draw import draw
 
 __version__ = "0.1.0"
 
@@ -98,10 +101,12 @@ __all__ = [
     "DataError",
     "DrawingError",
     "DtypeError",
+    "GradientCheckError",
     "GradientError",
     "LinAlgError",
     "MissingExtraError",
     "Op",
+    "Report",
     "ShapeError",
     "Tensor",
     "TinygradEduError",
@@ -114,9 +119,12 @@ __all__ = [
     "arctan",
     "arctan2",
     "arctanh",
+    "assert_gradients",
     "cbrt",
     "ceil",
+    "check_gradients",
     "checkpoint",
+    "compare",
     "copysign",
     "cos",
     "cosh",
@@ -183,10 +191,11 @@ __all__ = [
 __all__ += functions.__all__
 
 
-def __getattr__(name: str) -> Any:
-    """Pictures are loaded when the first one is drawn: `import tinygrad_edu` stays as fast as NumPy's."""
-    if name != "draw":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .visual import draw
+_LATER = {"draw": "visual", **dict.fromkeys(("Report", "assert_gradients", "check_gradients", "compare"), "checking")}
 
-    return draw
+
+def __getattr__(name: str) -> Any:
+    """Pictures and checks are loaded when they are first asked for: `import tinygrad_edu` stays as fast as NumPy's."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_LATER[name]}", __name__), name)

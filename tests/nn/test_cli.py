@@ -15,6 +15,7 @@ if os.environ.get("TINYGRAD_EDU_REQUIRE_TOOLS") != "1":
 
 import nn
 from nn import cli, data
+from tinygrad_edu import TABLE
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 FILES = ["confusion.png", "curves.png", "graph.svg", "mistakes.png", "model.safetensors"]
@@ -278,10 +279,10 @@ def test_help_shows_an_example(capsys, argv, example):
 
 
 def test_every_example_in_the_help_can_be_parsed(capsys):
-    for argv in (["--help"], ["train", "--help"], ["draw", "--help"]):
+    for argv in (["--help"], ["train", "--help"], ["draw", "--help"], ["check", "--help"], ["ops", "--help"]):
         run(*argv)
     examples = re.findall(r"^  tinygrad-edu (.*?)(?: {3,}.*)?$", capsys.readouterr().out, re.MULTILINE)
-    assert len(examples) == 7
+    assert len(examples) == 12
     for example in examples:
         assert cli._parser().parse_args(example.split()).run
 
@@ -448,3 +449,12 @@ def test_ctrl_c_anywhere_else_ends_with_130_and_one_word(capsys, monkeypatch):
     monkeypatch.setattr(data, "digits", interrupt)
     assert run("train") == INTERRUPTED
     assert capsys.readouterr() == ("", "interrupted\n")
+
+
+def test_ops_lists_every_row_with_its_formula(capsys):
+    assert run("ops") == OK
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + len(TABLE)
+    for line, op in zip(lines[1:], TABLE.values(), strict=False):
+        assert line.startswith(op.name)
+        assert line.endswith(op.formula)
