@@ -53,7 +53,9 @@ def test_the_menu_is_sorted_and_complete() -> None:
     public = {
         name
         for name, thing in vars(tinygrad_edu).items()
-        if not name.startswith("_") and not inspect.ismodule(thing) and name not in ("TYPE_CHECKING", "Any", "import_module")
+        if not name.startswith("_")
+        and not inspect.ismodule(thing)
+        and name not in ("TYPE_CHECKING", "Any", "import_module")
     }
     later = set(tinygrad_edu._LATER)  # loaded when first asked for
     assert public - later == set(tinygrad_edu.__all__) - later
