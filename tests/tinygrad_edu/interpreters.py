@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from programs import OPS, Leaf, Program, Step, bound, called, compiled, laid_out, uneven
+from programs import OPS, Leaf, Program, Step, bound, called, compiled, laid_out, uneven, well_conditioned
 
 import tinygrad_edu as te
 from tinygrad_edu import GradientError, Tensor, no_grad
@@ -354,6 +354,10 @@ def second_order(program: Program, values: list[Tensor], tally: Tally) -> None:
     detached = any(isinstance(s, Step) and s.name == "detach" for s in program.steps)
     if detached or not wanted:  # a constant for the engine, which the differences would move
         return
+    dets = [values[s.operands[0]].data for s in program.steps if isinstance(s, Step) and s.name == "det"]
+    if not all(map(well_conditioned, dets)):  # "the slope's slope needs an inverse", says det
+        tally.unreliable += 1
+        return
     u = {i: uneven(leaf_data(program, i).shape, start=i) - 1.75 for i in wanted}
     w = {i: uneven(leaf_data(program, i).shape, start=i + 5) - 1.75 for i in wanted}
     fresh = eager(program)
@@ -402,7 +406,10 @@ def quiet() -> Iterator[None]:
 
 def check_kinks(program: Program, torch: bool = False, tally: Tally | None = None) -> None:
     """Hold a program with ties, zeros, infinities and NaN against the laws, and against PyTorch."""
-    values, grads = engine_laws(program)
+    try:
+        values, grads = engine_laws(program)
+    except np.linalg.LinAlgError:
+        return  # a singular matrix, or one with NaN
     read_twice = eager(program)
     for r, seed in zip(program.roots, seeds(program, read_twice), strict=True):
         if read_twice[r].requires_grad:

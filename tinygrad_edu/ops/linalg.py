@@ -129,7 +129,11 @@ def _solve_parts(g: Any, z: Any, a: Any, b: Any) -> list[Any]:
 
 
 def _cofactor_dx(g: Any, z: Any, a: Any) -> Any:
-    """(<g, z> - z gᵀ) a⁻ᵀ; where a is singular, a⁻¹ is missing and the rule says so."""
+    """(<g, z> - z gᵀ) a⁻ᵀ; where a is singular, or nearly so, a⁻¹ is missing and the rule says so."""
+    values = np.nan_to_num(getattr(a, "_data", a))
+    s = np.linalg.svd(values, compute_uv=False)  # singular values, the largest first
+    if s.size and np.any(s[..., -1] <= np.sqrt(np.finfo(s.dtype).eps) * s[..., 0]):
+        raise LinAlgError("the second derivative of det needs an inverse, and a matrix is singular, or nearly so")
     eye = np.eye(a.shape[-1], dtype=bool)
     return solve(a, where(eye, sum(g * z, axis=_last_two(a), keepdims=True), 0) - g @ z.mT).mT
 
