@@ -84,6 +84,7 @@ def test_the_callers_labels_stay_writable():
     net = nn.MLP([2, 2], output="linear", rng=0)
     nn.train_step(net, nn.CrossEntropyLoss(), nn.optim.SGD(net.parameters(), 1.0), np.ones((2, 2)), labels)
     labels[0] = 1
+    assert labels.tolist() == [1, 1]
 
 
 def test_a_reader_that_goes_away_is_no_wrong_use(tmp_path):
