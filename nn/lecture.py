@@ -48,7 +48,7 @@ def feed_forward(w: Layers, b: Layers, x: Array) -> tuple[list[Any], list[Any]]:
     z: list[Any] = [None, None]
     a: list[Any] = [None, x]
     for l in range(2, len(w)):
-        z.append(a[l - 1] @ w[l].T + b[l])  # type: ignore[union-attr]
+        z.append(a[l - 1] @ w[l].T + b[l])  # type: ignore[union-attr]  # no None from layer 2 on
         a.append(sigma(z[l]))
     return z, a
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from .backprop import backprop
 from .errors import GradientError
-from .graph import Watcher, is_grad_enabled
+from .graph import Watcher, is_grad_enabled, recording
 from .op import Op
+from .ops.elementwise import zeros_like
 from .tensor import Tensor, record
 
 __all__ = ["checkpoint"]
@@ -62,13 +63,17 @@ def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
         for x, a in zip(outside, xs[n:], strict=True):
             if not on_tensors and x._data is not a and not np.array_equal(x._data, a, equal_nan=True):
                 raise GradientError(f"{x!r} was changed between checkpoint() and backward(): it cannot be recomputed")
-        again = f(*arguments)
+        mode = recording.get()
+        recording.set(mode or True)  # backward() may be called inside no_grad(); the sweep needs this graph
+        try:
+            again = f(*arguments)
+        finally:
+            recording.set(mode)
         if not np.array_equal(again._data, value, equal_nan=True):
             raise GradientError("checkpoint: f gave another value when it was called again; it must not draw at random")
         wanted = [x for x in (*arguments, *outside) if isinstance(x, Tensor) and x.requires_grad]
         found = backprop(again, g, create_graph=on_tensors, wanted=wanted) if again.requires_grad else {}
-        zero = 0.0 * g.sum() if on_tensors else np.zeros((), again.dtype)
-        return [found.get(x, zero) for x in (*arguments, *outside)]
+        return [found[x] if x in found else zeros_like(x if on_tensors else x._data) for x in (*arguments, *outside)]
 
     op = Op("checkpoint", lambda *_: value, parts, formula=f"{getattr(f, '__name__', 'f')}, computed again when needed")
     return record(op, (*given, *outside))

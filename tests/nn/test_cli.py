@@ -252,7 +252,7 @@ def test_draw_of_a_model_for_other_data_says_both_sizes(capsys, tmp_path):
 
 def test_draw_of_a_network_without_layers_is_one_line(capsys, tmp_path):
     """Its output is its input: 64 outputs for 10 classes."""
-    wrong_use(capsys, "draw", str(nn.save(tmp_path / "net", nn.Sequential())))
+    assert "(1, 64)" in wrong_use(capsys, "draw", str(nn.save(tmp_path / "net", nn.Sequential())))
 
 
 def test_draw_into_a_format_that_does_not_exist_says_which_do(capsys, trained):

@@ -84,7 +84,9 @@ def test_historys_plot_is_the_same_picture():
 
 
 def test_curves_of_a_history_without_epochs_can_be_drawn():
-    plot.curves(History()).figure.canvas.draw()
+    ax = plot.curves(History())
+    ax.figure.canvas.draw()
+    assert [list(line.get_xdata()) for line in ax.lines] == [[]]
 
 
 # ---- confusion -------------------------------------------------------------------------------------------

@@ -210,3 +210,21 @@ def test_checkpoint_inside_no_grad_and_inside_hessian():
     with no_grad():
         assert not checkpoint(lambda x: x * x, Tensor(3.0, requires_grad=True)).requires_grad
     assert hessian(lambda x: checkpoint(lambda t: t * t * t, x).sum())([1.0, 2.0]).tolist() == [[6, 0], [0, 12]]
+
+
+def test_checkpoint_is_swept_inside_no_grad_too():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    c = (checkpoint(lambda x: x * x, x) * np.array([1.0, 3.0])).sum()
+    with no_grad():
+        c.backward()
+        assert not is_grad_enabled()
+    assert x.grad.tolist() == [2, 12]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_checkpoint_gives_an_input_that_f_does_not_use_zeros_of_its_shape(create_graph):
+    x, unused = Tensor([1.0, 2.0], requires_grad=True), Tensor(np.ones((2, 3)), requires_grad=True)
+    c = (checkpoint(lambda x, unused: x * x, x, unused) * np.array([1.0, 3.0])).sum()
+    c.backward(create_graph=create_graph)
+    assert x.grad.tolist() == [2, 12]
+    assert unused.grad.tolist() == [[0, 0, 0], [0, 0, 0]]
