@@ -22,7 +22,9 @@ sys.path.insert(0, str(Path(__file__).parent / "tinygrad_edu"))
 
 import numpy as np
 from interpreters import Tally, along, directions, failure, leaf_data, parity, quiet, reference
-from programs import NUMPY_DIFFERS, OPS, TORCH_DIFFERS, Program, Rolled, generate, script, shrink, wild
+from program_choices import Rolled
+from program_ops import NUMPY_DIFFERS, OPS, TORCH_DIFFERS
+from programs import Program, generate, script, shrink, wild
 
 
 def graph(seed: int, k: int, kinks: bool, torch: bool) -> Program:

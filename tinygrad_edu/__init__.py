@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import functions
 from .anomaly import detect_anomaly
+from .custom_op import custom
 from .errors import (
     AnomalyError,
     DataError,
@@ -92,6 +93,10 @@ from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 if TYPE_CHECKING:
     from .checking import Report, assert_gradients, check_gradients, compare
     from .visual.draw import draw
+    from .visual.explain import explain
+    from .visual.page import Page
+    from .visual.trace import Trace, trace
+    from .visual.universal import universal
 
 __version__ = "0.1.0"
 
@@ -106,10 +111,12 @@ __all__ = [
     "LinAlgError",
     "MissingExtraError",
     "Op",
+    "Page",
     "Report",
     "ShapeError",
     "Tensor",
     "TinygradEduError",
+    "Trace",
     "TrainingError",
     "absolute",
     "arccos",
@@ -128,6 +135,7 @@ __all__ = [
     "copysign",
     "cos",
     "cosh",
+    "custom",
     "deg2rad",
     "degrees",
     "detect_anomaly",
@@ -135,6 +143,7 @@ __all__ = [
     "erf",
     "exp",
     "exp2",
+    "explain",
     "expm1",
     "fabs",
     "float_power",
@@ -184,14 +193,19 @@ __all__ = [
     "square",
     "tan",
     "tanh",
+    "trace",
     "trunc",
+    "universal",
     "value_and_grad",
     "vjp",
 ]
 __all__ += functions.__all__
 
 
-_LATER = {"draw": "visual", **dict.fromkeys(("Report", "assert_gradients", "check_gradients", "compare"), "checking")}
+_LATER = {
+    **dict.fromkeys(("Page", "Trace", "draw", "explain", "trace", "universal"), "visual"),
+    **dict.fromkeys(("Report", "assert_gradients", "check_gradients", "compare"), "checking"),
+}
 
 
 def __getattr__(name: str) -> Any:

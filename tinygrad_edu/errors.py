@@ -17,6 +17,7 @@ __all__ = [
     "ShapeError",
     "TinygradEduError",
     "TrainingError",
+    "dtype_error",
     "missing_extra",
     "shape_error",
 ]
@@ -72,6 +73,15 @@ def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
         f"{purpose} needs the package {package!r}, which is not installed.  "
         f"Install it with: pip install 'tinygrad_edu[{extra}]'"
     )
+
+
+def dtype_error(op: str, kinds: set[str]) -> DtypeError | None:
+    """The error for dtypes, by NumPy's letters for their kinds, that the op is not for; None if it is for them."""
+    if op in ("bitwise_and", "bitwise_or", "invert") and "f" in kinds:
+        return DtypeError(f"{op} (& | ~) is for truth values and integers, not real numbers: (x > 0) & (x < 1)")
+    if "b" in kinds:
+        return DtypeError(f"{op} is not for truth values: x.astype(float) makes 0 and 1 of them; not x is ~x")
+    return None
 
 
 def shape_error(op: str, operands: list[tuple[str, tuple[int, ...]]]) -> ShapeError | None:

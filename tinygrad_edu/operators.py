@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Number
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from .op import Op, Traced
 from .ops import TABLE
 from .ops import elementwise as e
 from .ops.shape import getitem
-from .values import frozen_key
+from .values import as_dtype, frozen_key
 
 __all__ = ["Operators"]
 
@@ -135,7 +136,7 @@ class Operators(Traced):
     def __iter__(self) -> Iterator[Self]:
         if self.ndim == 0:
             raise TypeError("a single number (0-d Tensor) cannot be looped over")
-        return (self[i] for i in range(len(self._data)))
+        return _rows(self)
 
     def __bool__(self) -> bool:
         if self.size != 1:
@@ -226,11 +227,9 @@ class Operators(Traced):
 
     def astype(self, dtype: npt.DTypeLike) -> Self:
         """The same numbers in another dtype; the gradient comes back in this one's."""
-        kind = np.dtype(dtype).kind
-        if kind not in "fiub":
-            raise DtypeError(f"a Tensor holds bool, integer or real numbers, not {np.dtype(dtype)}")
-        source = self if kind == "f" else self.detach()  # integers have no gradient
-        return self._apply(e.astype, (source,), {"dtype": np.dtype(dtype)})
+        dtype = as_dtype(dtype)
+        source = self if dtype.kind == "f" else self.detach()  # integers have no gradient
+        return self._apply(e.astype, (source,), {"dtype": dtype})
 
     @property
     def T(self) -> Self:
@@ -261,8 +260,8 @@ class Operators(Traced):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """np.sum(t), np.concatenate([t, u]): our function of the same name, so the graph is kept."""
         if function in _QUESTIONS:  # about the values, so no graph is needed
-            plain = [np.asarray(x._data) if isinstance(x, Operators) else x for x in args]
-            return function(*plain, **kwargs)
+            plain = [_plain(x) for x in args]
+            return function(*plain, **{key: _plain(x) for key, x in kwargs.items()})
         ours = getattr(f, function.__name__, None) if function.__module__ in ("numpy", "numpy.linalg") else None
         if ours is None:
             ours = TABLE.get(function.__name__)
@@ -282,8 +281,26 @@ class Operators(Traced):
         return np.empty(0).__dlpack_device__()
 
 
+def _rows(t: Any) -> Iterator[Any]:
+    """t[0], t[1] …  A row has a gradient as large as what it was taken from: of a long t, take those of its halves."""
+    n = len(t)
+    if n <= _FEW:
+        yield from (t[i] for i in range(n))
+    else:
+        for half in (t[: n // 2], t[n // 2 :]):
+            yield from _rows(half)
+
+
+_FEW = 64
+
+
+def _plain(x: Any) -> Any:
+    """The array of a Tensor; everything else as it is."""
+    return np.asarray(x._data) if isinstance(x, Operators) else x
+
+
 def _is_numeric(x: object) -> bool:
-    return isinstance(x, (Traced, float, int, np.ndarray, np.generic, list, tuple))
+    return isinstance(x, (Traced, float, int, np.ndarray, np.generic, list, tuple, Number))
 
 
 def _no_row(name: str, method: str, kwargs: dict[str, Any]) -> DtypeError:

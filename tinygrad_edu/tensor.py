@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, NoReturn, final
 
 import numpy as np
 import numpy.typing as npt
 
 from .backprop import backprop
-from .errors import DtypeError, GradientError, ShapeError, TinygradEduError, shape_error
+from .errors import DtypeError, GradientError, ShapeError, TinygradEduError, dtype_error, shape_error
 from .graph import is_grad_enabled, recording, toposort
 from .op import Op
 from .operators import Operators
-from .values import as_array, cast, summary, weakened
+from .values import as_array, cast, is_fraction, summary, weakened
 
 __all__ = ["Tensor"]
 
@@ -43,13 +44,15 @@ def record(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = _NO_PARAMS)
         else:
             return record(op, tuple([_operand(op, x) for x in inputs]), params)
     if op.elementwise and len(arrays) > 1 and not type(arrays[0]) is type(arrays[1]) is type(arrays[-1]):
-        arrays = weakened(arrays)
+        arrays = weakened(arrays) if op.name != "where" else [arrays[0], *weakened(arrays[1:])]  # not the condition
     try:
         z = op.forward(*arrays, **params)
     except TinygradEduError:  # explains itself
         raise
     except ValueError as error:
-        raise shape_error(op.name, _named_shapes(inputs)) or error from None
+        raise shape_error(op.name, _named_shapes(op, inputs)) or error from None
+    except TypeError as error:
+        raise dtype_error(op.name, {x.dtype.kind for x in inputs if isinstance(x, Tensor)}) or error from None
     if type(z) is np.ndarray and z.ndim == 0:
         z = z[()]
     t: Tensor = _new(Tensor)
@@ -261,7 +264,7 @@ class Tensor(Operators):
                 ones = f"np.ones({self.shape})"
                 raise GradientError(
                     f"backward() starts from one number, but {self._called()} has shape {self.shape}.  "
-                    f"Use a cost, or give a seed: {self._called()}.backward({ones})"
+                    f"Use a cost, or .sum() or .mean(); or give a seed: {self._called()}.backward({ones})"
                 )
             start = self.dtype.type(1) if not self.ndim else np.ones(self.shape, self.dtype)
         else:
@@ -327,6 +330,10 @@ class Tensor(Operators):
             parts.append(f"name={self.name!r}")
         return f"Tensor({', '.join(parts)})"
 
+    def _repr_html_(self) -> str:  # for notebooks; pictures are loaded when they are first asked for
+        html: str = import_module("tinygrad_edu.visual.heat").html(self)
+        return html
+
     # ---- operators: see operators.py ------------------------------------------------------------------
 
     _apply = staticmethod(record)  # type: ignore[assignment]  # without `self`: one call less for every op
@@ -380,7 +387,10 @@ def _operand(op: Op, x: Any) -> Any:
     if isinstance(x, (np.ndarray, np.generic, list, tuple)):
         array = as_array(x)
         return _wrap(array) if array.ndim or isinstance(x, (list, tuple)) else array.item()
-    raise DtypeError(f"{op.name} takes Tensors, arrays and numbers, not {type(x).__name__}: {x!r:.60}")
+    if is_fraction(x):
+        return float(x)
+    hint = ".  Write float(x)" if hasattr(x, "__float__") else ""
+    raise DtypeError(f"{op.name} takes Tensors, arrays and numbers, not {type(x).__name__}: {x!r:.60}{hint}")
 
 
 def _deliver(gradients: dict[Any, Any], seed: Any) -> None:
@@ -409,10 +419,16 @@ def _deliver(gradients: dict[Any, Any], seed: Any) -> None:
         raise
 
 
-def _named_shapes(inputs: tuple[Any, ...]) -> list[tuple[str, tuple[int, ...]]]:
-    """How messages call the operands: by their names, or as x, y."""
+_OPERANDS = {"where": ("condition", "x", "y"), "linear": ("x", "w", "b")}
+
+
+def _named_shapes(op: Op, inputs: tuple[Any, ...]) -> list[tuple[str, tuple[int, ...]]]:
+    """How messages call the operands: by their names, or by their places."""
+    places = ("left", "right") if len(inputs) == 2 else _OPERANDS.get(op.name, ())
     names = [x._called() if isinstance(x, Tensor) else repr(x) for x in inputs]
-    names = ["xyzuvw"[i % 6] if name == "this Tensor" else name for i, name in enumerate(names)]
+    for i, name in enumerate(names):
+        if name == "this Tensor":
+            names[i] = places[i] if i < len(places) else f"input {i + 1}"
     return [(name, x.shape if isinstance(x, Tensor) else ()) for name, x in zip(names, inputs, strict=True)]
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
+from itertools import chain
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -20,8 +23,8 @@ def as_array(data: Any, dtype: npt.DTypeLike | None = None, copy: bool = True) -
         data = data._data
     elif isinstance(data, (list, tuple)) and _holds_tensor(data):
         raise DtypeError("a list that holds Tensors would lose their graphs: join them with stack([t1, t2])")
-    if dtype is not None and np.dtype(dtype).kind not in "fiub":
-        raise DtypeError(f"a Tensor holds bool, integer or real numbers, not {np.dtype(dtype)}")
+    if dtype is not None:
+        dtype = as_dtype(dtype)
     if isinstance(data, np.ma.MaskedArray):
         raise DtypeError("a masked array would lose its mask: fill it first, as with data.filled(0)")
     try:
@@ -30,18 +33,44 @@ def as_array(data: Any, dtype: npt.DTypeLike | None = None, copy: bool = True) -
         if isinstance(data, (list, tuple)):
             raise ShapeError(f"a list must be rectangular and hold numbers only: {error}") from None
         raise DtypeError(f"a Tensor holds numbers, not {type(data).__name__}: {error}") from None
+    if array.dtype == object and is_fraction(data):
+        array = np.array(float(data))
     if array.dtype.kind not in "fiub":
         kind = f"{type(data).__name__}: {data!r:.60}" if array.dtype == object else f"values of dtype {array.dtype}"
         raise DtypeError(f"a Tensor holds bool, integer or real numbers, not {kind}")
     if dtype is not None:
-        array = cast(array, np.dtype(dtype), "the values")
+        array = cast(array, dtype, "the values")
     if array is data:
         array = array.view()  # what is done to its flags is not done to the caller's
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def _holds_tensor(data: list[Any] | tuple[Any, ...]) -> bool:
-    return any(isinstance(x, Traced) or (isinstance(x, (list, tuple)) and _holds_tensor(x)) for x in data)
+def _holds_tensor(data: Sequence[Any]) -> bool:
+    """Level by level, and by the types that occur: ten times faster than to ask a million numbers one by one."""
+    for _ in range(64):  # NumPy's arrays are no deeper
+        kinds = set(map(type, data))
+        if any(issubclass(kind, Traced) for kind in kinds):
+            return True
+        if not any(issubclass(kind, (list, tuple)) for kind in kinds):
+            return False
+        data = list(chain.from_iterable(x for x in data if isinstance(x, (list, tuple))))
+    return False
+
+
+def as_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """The dtype that NumPy understands, if a Tensor can hold it."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError as error:
+        raise DtypeError(f"there is no dtype {dtype!r:.60} ({error}): write np.float64 or 'float32'") from None
+    if found.kind not in "fiub":
+        raise DtypeError(f"a Tensor holds bool, integer or real numbers, not {found}")
+    return found
+
+
+def is_fraction(x: Any) -> bool:
+    """Is it a real number of a kind that NumPy does not know, as Fraction(1, 2)?  (Not an integer: it may be large.)"""
+    return isinstance(x, Real) and not isinstance(x, (int, float, np.generic))
 
 
 def cast(array: Array, dtype: np.dtype[Any], what: str) -> Array:

@@ -49,6 +49,15 @@ def any_square(draw: st.DrawFn) -> Call:
 
 
 @st.composite
+def spread_out(draw: st.DrawFn) -> Call:
+    """Matrices, not quite symmetric, with eigenvalues that differ by 1/2 at least: the diagonal is far apart."""
+    stack, n = draw(shapes(max_dims=2)), draw(SIDES)
+    x = draw(eighths((*stack, n, n), limit=3)) + np.diag(np.array(draw(st.permutations(range(n))), dtype=float) * 3 - 2)
+    start = draw(st.integers(0, n))
+    return Call((x,), {"which": slice(start, draw(st.integers(start, n)))})
+
+
+@st.composite
 def systems(draw: st.DrawFn) -> Call:
     of_a, of_b = draw(broadcastable(2, shapes(max_dims=2)))
     n, k = draw(SIDES), draw(SIDES)
@@ -97,6 +106,33 @@ def root(x: Array) -> Array:
     return z
 
 
+def spectrum(x: Array) -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors of the symmetric part by Jacobi's rotations, one pair of axes at a time."""
+    n = x.shape[-1]
+    x = (x + np.swapaxes(x, -1, -2)) / 2
+    v = np.broadcast_to(np.eye(n), x.shape).astype(x.dtype)
+    for _ in range(8):
+        for i in range(n):
+            for j in range(i):
+                d, b = x[..., i, i] - x[..., j, j], x[..., i, j]
+                t = 2 * b / (d + np.where(np.real(d) < 0, -1, 1) * np.sqrt(d * d + 4 * b * b))
+                c = 1 / np.sqrt(1 + t * t)
+                turn = np.broadcast_to(np.eye(n), x.shape).astype(x.dtype)
+                turn[..., i, i] = turn[..., j, j] = c
+                turn[..., i, j], turn[..., j, i] = c * t, -c * t
+                x, v = turn @ x @ np.swapaxes(turn, -1, -2), v @ np.swapaxes(turn, -1, -2)
+    order = np.argsort(np.real(np.diagonal(x, 0, -2, -1)), axis=-1)
+    w = np.take_along_axis(np.diagonal(x, 0, -2, -1), order, -1)
+    return w, np.take_along_axis(v, order[..., None, :], -1)
+
+
+def signed(v: Array, x: Array) -> Array:
+    """With the signs that LAPACK gives at the nearest eighths, so that they stay when x moves a little."""
+    near = np.round(8 * np.real(x)) / 8
+    theirs = np.linalg.eigh((near + np.swapaxes(near, -1, -2)) / 2)[1]
+    return v * np.where(np.sum(np.real(v) * theirs, axis=-2, keepdims=True) < 0, -1, 1)
+
+
 def pseudo_inverse(x: Array, *, rcond: Any = None) -> Array:
     """The inverse on the side where there is one, by the normal equations."""
     t = np.swapaxes(x, -1, -2)
@@ -112,5 +148,7 @@ CASES: dict[str, Case] = {
     "logabsdet": Case(square(), lambda x: np.log(expanded(x) * sign_of_det(x))),
     "signdet": Case(square(), sign_of_det),
     "cholesky": Case(square(positive_definite), root),
+    "eigvalsh": Case(spread_out(), lambda x, *, which: spectrum(x)[0][..., which]),
+    "eigvectors": Case(spread_out(), lambda x, *, which: signed(spectrum(x)[1], x)[..., which]),
     "pinv": Case(full_rank(), pseudo_inverse),
 }

@@ -11,7 +11,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from programs import OPS, Leaf, Program, Step, bound, called, compiled, laid_out, uneven, well_conditioned
+from program_choices import uneven
+from program_ops import OPS, bound, called, compiled
+from program_references import well_conditioned
+from programs import Leaf, Program, Step, laid_out
 
 import tinygrad_edu as te
 from tinygrad_edu import GradientError, Tensor, no_grad

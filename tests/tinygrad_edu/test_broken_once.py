@@ -3,8 +3,11 @@
 import asyncio
 import math
 import threading
+import time
 from array import array
 from collections import deque
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import tinygrad_edu as te
-from tinygrad_edu import DtypeError, Tensor, grad, is_grad_enabled, no_grad
+from tinygrad_edu import DtypeError, ShapeError, Tensor, grad, is_grad_enabled, no_grad
 
 
 @pytest.mark.parametrize("function", [math.sin, float, int])
@@ -221,3 +224,135 @@ def test_the_products_of_stacks_with_one_matrix_sum_their_gradients_as_one_produ
         w.grad = None
         (product() * v).sum().backward()
         assert_allclose(w.grad.data, np.einsum("abi,abj->ij", v, x))
+
+
+# ---- found in the audit of the catalogue -----------------------------------------------------------------
+
+
+def test_a_fraction_is_a_number():
+    t = Tensor([0.5, 2.0], requires_grad=True)
+    half = Fraction(1, 2)
+    assert (t == half).tolist() == [True, False]
+    assert (half != t).tolist() == [False, True]
+    ((half * t + half / t) * [1.0, 1.5]).sum().backward()
+    assert t.grad.tolist() == [0.5 - 2, (0.5 - 0.125) * 1.5]
+    assert (Tensor(half).item(), Tensor(half).dtype) == (0.5, np.float64)
+    assert (Tensor(np.float32(0.5)) + half).dtype == np.float32
+    assert (np.float32([1.0]) * Tensor(np.float32([2.0])) * half).dtype == np.float32
+
+
+@pytest.mark.parametrize("number", [Decimal("0.5"), 0.5 + 0j])
+def test_a_number_that_is_not_taken_is_refused_and_not_unequal(number):
+    for use in (lambda: Tensor(0.5) == number, lambda: Tensor(0.5) != number, lambda: Tensor(0.5) + number):
+        with pytest.raises(DtypeError, match=type(number).__name__):
+            use()
+    with pytest.raises(DtypeError, match=r"Write float\(x\)"):
+        Tensor(0.5) * Decimal("0.5")
+
+
+@pytest.mark.parametrize("condition", [np.float32([1.0, 0.0]), np.float64([1.0, 0.0]), np.array([1, 0]), [True, False]])
+def test_the_condition_of_where_has_no_part_in_the_dtype(condition):
+    x, y = (Tensor(np.float32(v), requires_grad=True) for v in (1.5, 2.5))
+    for c in (condition, Tensor(condition)):
+        z = te.where(c, x, y)
+        assert (z.tolist(), z.dtype) == ([1.5, 2.5], np.float32)
+        assert te.where(c, x, 2.0).dtype == te.where(c, 2, y).dtype == np.float32
+        assert te.where(c, Tensor(np.ones(2, np.float32)), np.float64(3)).dtype == np.float32
+        assert te.where(c, Tensor(1.5), Tensor(2.5)).dtype == np.float64
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_C10_the_slope_of_x_to_the_power_0_at_the_smallest_numbers(dtype):
+    least = np.finfo(dtype).smallest_subnormal
+    for n in (0, Tensor(0.0), Tensor([0.0, 0.0, 0.0]), Tensor([0.0, 0.0, 0.0], requires_grad=True)):
+        x = Tensor(np.array([least, 3 * least, 1.0], dtype), requires_grad=True)
+        (x**n).backward(np.array([1.0, 1.5, 2.0]))
+        assert x.grad.tolist() == [0, 0, 0]
+        x = Tensor(least, requires_grad=True)  # 1 / x overflows
+        (x ** (n if isinstance(n, int) else Tensor(0.0))).backward()
+        assert x.grad.item() == 0
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_D5_sums_inside_of_half_precision_do_not_overflow(create_graph):
+    x = Tensor(np.zeros(70_000, np.float16), requires_grad=True)
+    y = te.logsumexp(x)
+    assert (y.item(), y.dtype) == (np.float16(math.log(70_000)), np.float16)
+    y.backward(create_graph=create_graph)
+    assert_allclose(x.grad.data.astype(float), 1 / 70_000, rtol=1e-2)
+    seed = (1 + (7919 * np.arange(70_000) % 13) / 8).astype(np.float16)  # whose sum is beyond the largest float16
+    away = seed.astype(float) - seed.mean(dtype=float)
+    for f, value, gradient in (
+        (te.softmax, 1 / 70_000, away / 70_000),
+        (te.log_softmax, -math.log(70_000), away),
+    ):
+        z = f(x)
+        assert_allclose(z.data.astype(float), value, rtol=1e-2)
+        x.zero_grad()
+        z.backward(seed, create_graph=create_graph)
+        assert (z.dtype, x.grad.dtype) == (np.float16, np.float16)
+        assert_allclose(x.grad.data.astype(float), gradient, rtol=1e-2, atol=1e-2 * np.abs(gradient).max())
+
+
+def test_a_loop_over_the_rows_takes_linear_time():
+    def seconds(n: int) -> float:
+        t = Tensor(np.ones((n, 50)), requires_grad=True)
+        y = sum((row * row).sum() for row in t)
+        start = time.process_time()
+        y.backward()
+        return time.process_time() - start
+
+    assert seconds(8000) < 20 * min(seconds(800) for _ in range(3)) + 0.1  # not 100 times as long
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 64, 65, 130, 1001])
+def test_a_loop_gives_every_row_and_its_gradient(n):
+    t = Tensor(np.arange(2.0 * n).reshape(n, 2), requires_grad=True)
+    rows = list(t)
+    assert [row.tolist() for row in rows] == t.tolist()
+    if n:
+        sum((row * row).sum() * k for k, row in enumerate(rows, 1)).backward()
+        assert_allclose(t.grad.data, 2 * t.data * np.arange(1, n + 1)[:, None])
+    if 0 < n <= 64:
+        assert all(row.inputs[0] is t for row in rows)  # in a picture a row comes from t itself
+
+
+def test_a_tensor_hides_nowhere_in_a_list():
+    t = Tensor(1.0)
+    itself: list[Any] = []
+    itself.append(itself)
+    for data in ([1.0, t], [[1.0], [t]], ([1.0], [[[t]]]), [(t,)]):
+        with pytest.raises(DtypeError, match="stack"):
+            Tensor(data)
+    with pytest.raises((ShapeError, DtypeError)):
+        Tensor(itself)
+
+
+@pytest.mark.parametrize(
+    ("use", "says"),
+    [
+        (lambda: Tensor([True]) - Tensor([False]), r"subtract is not for truth values.*astype\(float\)"),
+        (lambda: -Tensor(True), r"negative is not for truth values.*~x"),
+        (lambda: Tensor([1.0]) & 1, r"bitwise_and.*\(x > 0\) & \(x < 1\)"),
+        (lambda: ~Tensor(1.0), "invert.*truth values"),
+        (lambda: Tensor([1.0]).astype("foo"), "no dtype 'foo'.*np.float64"),
+        (lambda: Tensor(1.0, dtype="foo"), "no dtype 'foo'.*np.float64"),
+    ],
+)
+def test_numpys_words_about_dtypes_are_explained(use, says):
+    with pytest.raises(DtypeError, match=says):
+        use()
+
+
+def test_operands_without_a_name_are_named_by_their_side():
+    y = Tensor(np.ones(2), name="y")
+    for use, says in [
+        (lambda: y + Tensor(np.ones(3)), r"y \(2,\) and right \(3,\)"),
+        (lambda: Tensor(np.ones(3)) * y, r"left \(3,\) and y \(2,\)"),
+        (lambda: te.where(np.ones(4), y, np.ones(3)), r"condition \(4,\) and y \(2,\)"),
+        (lambda: te.where(np.ones(2), np.ones(3), y), r"x \(3,\) and y \(2,\)"),
+        (lambda: te.concatenate([y, np.ones((2, 2))]), r"y \(2,\), right \(2, 2\)"),
+        (lambda: te.concatenate([y, y, np.ones((2, 2))]), r"input 3 \(2, 2\)"),
+    ]:
+        with pytest.raises(ShapeError, match=says):
+            use()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from laws import assert_same_bits, few, uneven
+from laws import assert_same_bits, uneven
 from op_cases import Array, Call, Case, distinct, eighths
 
 from tinygrad_edu import DtypeError, ShapeError, Tensor
@@ -139,51 +139,10 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], Case]] = {
     "avg_pool1d": (avg_pool1d, Case(poolings(1, average=True), pooled(mean))),
     "avg_pool2d": (avg_pool2d, Case(poolings(2, average=True), pooled(mean))),
 }
+
 every_function = pytest.mark.parametrize("name", FUNCTIONS)
-
-
-@every_function
-@pytest.mark.parametrize(
-    "law",
-    [laws.forward_is_right, laws.first_derivative_is_right, laws.second_derivative_is_right],
-    ids=lambda f: f.__name__,
-)
-@few
-@given(st.data())
-def test_the_loops_agree(name: str, law: Any, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    law(function, case.forward, data.draw(case.calls))
-
-
-@every_function
-@pytest.mark.parametrize(
-    "law",
-    [
-        laws.readings_agree,
-        laws.gradients_fit,
-        laws.nothing_is_shared,
-        laws.recording_changes_nothing,
-        laws.twice_the_seed_is_twice_the_gradient,
-    ],
-    ids=lambda f: f.__name__,
-)
-@few
-@given(st.data())
-def test_the_laws_hold(name: str, law: Any, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    law(function, data.draw(case.calls))
-
-
-@every_function
-@few
-@given(st.data())
-def test_D1_float32_stays_float32(name: str, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    call = data.draw(case.calls)
-    inputs = [leaf(a, dtype=np.float32) for a in call.arrays]
-    z = function(*inputs, **call.params)
-    z.backward(uneven(z.shape, np.float32))
-    assert {z.dtype, *(x.grad.dtype for x in inputs)} == {np.dtype(np.float32)}
+test_D1_the_laws_hold = laws.hold_for(FUNCTIONS)
+test_second_derivatives_are_right = laws.hold_in_second_order(FUNCTIONS)
 
 
 # ---- PyTorch, the second voice ---------------------------------------------------------------------------

@@ -142,7 +142,7 @@ def test_formulas_have_their_own_operands():
     net = boxes(network()["cost", 3])
     assert net["z⁽²⁾"].formula == "x w⁽²⁾ᵀ + b⁽²⁾"
     assert net["a⁽²⁾"].formula == "1 / (1 + e^-z)"  # not e^-z⁽²⁾: it would read as a square
-    assert net["cost"].formula == "½ Σ (a⁽³⁾ - y)² / S"
+    assert net["C"].formula == "½ Σ (a⁽³⁾ - y)² / S"
     x = Tensor(2.0, requires_grad=True, name="x")
     long = Tensor(2.0, name="a name of many words")
     assert boxes(x * -1)["v₁"].formula == "x · (-1)"
@@ -187,7 +187,7 @@ def test_arrays_show_shape_and_range():
     assert shown["shape"] == "(4, 3)"
     assert shown["value"] == f"{w.data.min():.4g} … {w.data.max():.4g}"
     assert shown["gradient"] == f"{w.grad.data.min():.4g} … {w.grad.data.max():.4g}"
-    assert "shape" not in rows(boxes(t["cost", 3])["cost"])
+    assert "shape" not in rows(boxes(t["cost", 3])["C"])
     special = {
         "all 2": np.full(9, 2.0),
         "all NaN": np.full(9, np.nan),
@@ -230,7 +230,7 @@ def test_layers_are_clusters():
     shown = boxes(t["cost", 3])
     assert {s: box.layer for s, box in shown.items()} == {
         "x": None, "w⁽²⁾": 2, "b⁽²⁾": 2, "z⁽²⁾": 2, "a⁽²⁾": 2, "w⁽³⁾": 3, "b⁽³⁾": 3, "z⁽³⁾": 3, "a⁽³⁾": 3,
-        "y": None, "cost": None,
+        "y": None, "C": None,
     }  # fmt: skip
     source = draw(t["cost", 3]).source
     for layer in (2, 3):
@@ -361,7 +361,7 @@ def test_any_name_is_one_literal_text(name, no_dot):
     with pytest.warns(UserWarning, match="not installed"):
         shown = texts(drawing.pipe("svg"))
     assert shown.count(HOSTILE[name]) == 1
-    assert len(shown) == 3 + 2 * 2 + 3 + 2 * 2 - 1  # two boxes, and no text more
+    assert len(shown) == 3 + 2 * 2 + 3 + 2 * 2 - 1 + 2  # two boxes, a local derivative, the caption; no text more
 
 
 @pytest.mark.tools
@@ -551,3 +551,98 @@ def test_each_direction_flows_its_way(direction):
     axis = 0 if direction in ("LR", "RL") else 1
     order = [shown[name][axis] for name in ("z", "a", "cost")]
     assert order == sorted(order, reverse=direction in ("RL", "BT"))
+
+
+# ---- phases, local derivatives, folded layers ---------------------------------------------------------------
+
+
+def labels(picture) -> dict[tuple[str, str], str]:
+    """The labels of the arrows, by the symbols of their ends."""
+    symbols = [box.symbol for box in picture.boxes]
+    return {(symbols[i], symbols[j]): label for (i, j), label in zip(picture.arrows, picture.labels, strict=True)}
+
+
+def test_the_local_derivatives_stand_on_the_arrows():
+    t = neuron()
+    found = labels(draw(t["cost"])._picture)
+    assert found["w2", "v₂"] == "2"  # d(w2 x2)/dw2 = x2
+    assert found["x2", "v₂"] == ""  # data: nothing is passed back
+    assert float(found["z", "a"]) == pytest.approx(t["a"].item() * (1 - t["a"].item()), rel=1e-3)
+    t = network()
+    found = labels(draw(t["cost", 3])._picture)
+    assert found["z⁽²⁾", "a⁽²⁾"] == "σ'(z⁽²⁾)"
+    assert found["a⁽²⁾", "z⁽³⁾"] == "g w⁽³⁾"
+    assert found["w⁽³⁾", "z⁽³⁾"] == "gᵀ a⁽²⁾"
+    assert found["b⁽³⁾", "z⁽³⁾"] == "Σ g"
+
+
+def test_local_derivatives_multiply_to_the_gradient():
+    x = Tensor(0.7, requires_grad=True, name="x")
+    y = (3 * x).tanh().exp().sqrt()
+    y.backward()
+    product = np.prod([float(label) for label in draw(y)._picture.labels])
+    assert product == pytest.approx(x.grad.item(), rel=1e-3)
+
+
+def test_labels_are_left_out_of_large_pictures_unless_asked_for():
+    t = x = Tensor(1.0, requires_grad=True)
+    for _ in range(61):
+        t = t * 0.5
+    assert not any(draw(t)._picture.labels)
+    assert set(draw(t, local=True)._picture.labels) == {"0.5"}
+    assert not any(draw(x * 2, local=False)._picture.labels)
+
+
+@pytest.mark.parametrize("by", ["dot", "us"])
+def test_labels_and_caption_are_in_the_picture(by, require_tool, monkeypatch, tmp_path):
+    if by == "dot":
+        require_tool("dot")
+    else:
+        monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+        warnings.simplefilter("ignore")
+    shown = " ".join(texts(draw(network()["cost", 3]).pipe("svg")))
+    assert "g w⁽³⁾" in shown
+    assert "on the arrows: local derivatives" in shown
+    assert "from the smallest entry to the largest" in shown
+
+
+def test_phases():
+    t = neuron()
+    forward = draw(t["cost"], phase="forward")._picture
+    assert not any(label.startswith("gradient") for box in forward.boxes for label, _ in box.rows)
+    assert not any(forward.labels)
+    update = {box.symbol: rows(box) for box in draw(t["cost"], phase="update", eta=2.0)._picture.boxes}
+    new = t["w1"].item() - 2 * t["w1"].grad.item()
+    assert float(update["w1"]["after the update"]) == pytest.approx(new, rel=1e-5)
+    assert "after the update" not in update["x1"]
+    for wrong in ({"phase": "sideways"}, {"phase": "update"}, {"eta": 3.0}):
+        with pytest.raises(DrawingError):
+            draw(t["cost"], **wrong)
+
+
+def test_layers_fold_into_boxes_and_alike_ones_into_one():
+    cost = network((3, 4, 4, 4, 2))["cost", 5]
+    shown = {box.symbol: box for box in draw(cost, collapse=True)._picture.boxes}
+    assert sorted(shown) == ["C", "layer 2", "layer 5", "layers 3 … 4", "x", "y"]
+    assert shown["layers 3 … 4"].name == "× 2"
+    assert shown["layer 2"].name == ""
+    assert rows(shown["layer 2"])["w⁽²⁾"] == "(4, 3)"
+    assert "gradient δ⁽⁴⁾" in rows(shown["layers 3 … 4"])
+    picture = draw(cost, collapse=True)._picture
+    ends = [(picture.boxes[i].symbol, picture.boxes[j].symbol) for i, j in picture.arrows]
+    assert ("layer 2", "layers 3 … 4") in ends
+    assert ("layer 5", "C") in ends
+    assert all(i < j for i, j in picture.arrows)
+    one = {box.symbol for box in draw(cost, collapse=[3])._picture.boxes}
+    assert {"layer 3", "z⁽²⁾", "z⁽⁴⁾"} <= one
+    assert "z⁽³⁾" not in one
+    for wrong in ([9], "layer 2", 3.5):
+        with pytest.raises(DrawingError):
+            draw(cost, collapse=wrong)
+
+
+def test_folding_makes_a_large_graph_small_enough():
+    cost = network((2,) * 102)["cost", 102]
+    with pytest.raises(DrawingError, match="collapse=True"):
+        draw(cost, max_nodes=100)
+    assert len(draw(cost, collapse=True, max_nodes=100)._picture.boxes) == 4

@@ -242,62 +242,20 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], Case]] = {
     ),
     "median": (ordering.median, Case(along(distinct), by_groups(lambda group: between(group, 0.5)))),
 }
-every_function = pytest.mark.parametrize("name", FUNCTIONS)
+
+test_D1_the_laws_hold = laws.hold_for(FUNCTIONS)
+test_second_derivatives_are_right = laws.hold_in_second_order(FUNCTIONS)
 
 
-@every_function
+@pytest.mark.parametrize("name", FUNCTIONS)
 @few
 @given(st.data())
-def test_values_are_right(name: str, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    laws.forward_is_right(function, case.forward, data.draw(case.calls))
-
-
-@every_function
-@few
-@given(st.data())
-def test_derivatives_are_right(name: str, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    laws.first_derivative_is_right(function, case.forward, data.draw(case.calls))
-
-
-@every_function
-@few
-@given(st.data())
-def test_second_derivatives_are_right(name: str, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    laws.second_derivative_is_right(function, case.forward, data.draw(case.calls))
-
-
-@every_function
-@few
-@given(st.data())
-def test_the_readings_agree(name: str, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    laws.readings_agree(function, data.draw(case.calls))
-
-
-@every_function
-@few
-@given(st.data())
-def test_gradients_fit_and_share_nothing(name: str, data: st.DataObject) -> None:
+def test_D1_half_precision_stays_half(name: str, data: st.DataObject) -> None:
     function, case = FUNCTIONS[name]
     call = data.draw(case.calls)
-    laws.gradients_fit(function, call)
-    laws.nothing_is_shared(function, call)
-
-
-@every_function
-@few
-@given(st.data())
-def test_D1_float32_stays_float32(name: str, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    call = data.draw(case.calls)
-    for dtype in (np.float32, np.float16):
-        inputs = [leaf(a, dtype=dtype) for a in call.arrays]
-        y = function(*inputs, **call.params)
-        assert y.dtype == dtype
-        assert function(*(x.data for x in inputs), **call.params).dtype == dtype
+    inputs = [leaf(a, dtype=np.float16) for a in call.arrays]
+    assert function(*inputs, **call.params).dtype == np.float16
+    assert function(*(x.data for x in inputs), **call.params).dtype == np.float16
 
 
 # ---- the same as NumPy's functions, on plain arrays ------------------------------------------------------
@@ -396,7 +354,7 @@ def test_a_series_of_activations_agrees_with_their_definitions(x: float) -> None
 @pytest.mark.parametrize(
     ("use", "message"),
     [
-        (lambda x: reductions.norm(x, 2, (0, 1)), "orders"),
+        (lambda x: reductions.norm(x, 3, (0, 1)), "orders"),
         (lambda x: reductions.norm(x, "fro", 0), "number as its order"),
         (lambda x: reductions.norm(Tensor(np.ones((2, 2, 2))), 2), r"one axis.*\(2, 2, 2\)"),
         (lambda x: reductions.cumsum(x, 2), "axis 2 does not exist"),

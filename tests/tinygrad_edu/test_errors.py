@@ -47,7 +47,7 @@ def test_matmul_names_the_operands_and_proposes_the_transpose() -> None:
 
 
 def test_matmul_proposes_the_other_transpose() -> None:
-    with pytest.raises(ShapeError, match=r"\(4, 2\) @ .*\(4, 3\): 2 != 4\..*Did you mean x\.T @ y \?"):
+    with pytest.raises(ShapeError, match=r"\(4, 2\) @ .*\(4, 3\): 2 != 4\..*Did you mean left\.T @ right \?"):
         leaf(np.ones((4, 2))) @ leaf(np.ones((4, 3)))
 
 
@@ -75,7 +75,7 @@ def test_backward_asks_for_one_number_and_shows_a_seed() -> None:
         a.backward()
     assert str(caught.value) == (
         "backward() starts from one number, but a has shape (10, 10).  "
-        "Use a cost, or give a seed: a.backward(np.ones((10, 10)))"
+        "Use a cost, or .sum() or .mean(); or give a seed: a.backward(np.ones((10, 10)))"
     )
 
 

@@ -89,7 +89,9 @@ def test_C2_abs(f: Any) -> None:
 )
 def test_C3_C5_ties_share_equally(f: Any, sign: int, values: Any, axis: Any, seed: Any, shares: Any) -> None:
     x = leaf(sign * np.array(values))
-    f(x, axis).backward(seed)
+    y = f(x, axis)
+    np.testing.assert_array_equal(y.data, (np.max if f is te.max else np.min)(x.data, axis))  # NaN in, NaN out
+    y.backward(seed)
     assert x.grad.tolist() == shares
 
 
@@ -166,6 +168,19 @@ def test_C9_log() -> None:
     check(log, [0.0, 2.0, inf, nan], [inf, 0.5, 0, nan])
 
 
+def test_C9_x_log_x_at_0_is_nan_and_xlogy_is_not() -> None:
+    x = leaf([0.0, 1.0])
+    with np.errstate(all="ignore"):
+        y = x * log(x)
+        y.backward([1.0, 1.5])
+    np.testing.assert_array_equal(y.data, [nan, 0])
+    np.testing.assert_array_equal(x.grad.data, [nan, 1.5])
+    x.zero_grad()
+    y = te.xlogy(x, x)
+    y.backward([1.0, 1.5])
+    assert (y.tolist(), x.grad.tolist()) == ([0, 0], [0, 1.5])
+
+
 @pytest.mark.parametrize(
     ("n", "values", "expected"),
     [
@@ -176,6 +191,7 @@ def test_C9_log() -> None:
         (0.5, [0.0, 4.0], [inf, 0.25]),
         (-1, [0.0, 2.0], [-inf, -0.25]),
         (-2.0, [-2.0], [0.25]),
+        (0.3, [-inf, inf], [0, 0]),  # no logarithm of the base
     ],
 )
 @pytest.mark.parametrize(
@@ -186,8 +202,10 @@ def test_C10_powers(n: Any, values: Any, expected: Any, exponent: Any) -> None:
     with np.errstate(all="ignore"):
         for one in (values, *([v] for v in values)):
             x = leaf(one)
-            (x**power).backward(np.ones(len(one)))
-            np.testing.assert_array_equal(x.grad.data, expected if len(one) > 1 else expected[values.index(one[0])])
+            seed = 2.0 ** np.arange(len(one))  # powers of 2: what is divided by them again is exact
+            (x**power).backward(seed)
+            slope = expected if len(one) > 1 else expected[values.index(one[0])]
+            np.testing.assert_array_equal(x.grad.data / seed, slope)
 
 
 @pytest.mark.parametrize("exponent", [0, 0.0, Tensor(0.0), Tensor([0.0])], ids=repr)
@@ -202,8 +220,8 @@ def test_C10_to_the_power_of_zero_warns_of_nothing(exponent: Any) -> None:
 def test_C11_the_slope_along_the_exponent(base: float, n: float, slope: float, shape: tuple[int, ...]) -> None:
     power = leaf(np.full(shape, n))
     with np.errstate(all="ignore"):
-        (base**power).backward(np.ones(shape))
-    np.testing.assert_array_equal(power.grad.data, np.full(shape, slope))
+        (base**power).backward(uneven(shape))
+        np.testing.assert_array_equal(power.grad.data, slope * uneven(shape))
 
 
 def test_C11_a_constant_exponent_asks_for_no_logarithm() -> None:
@@ -235,6 +253,15 @@ def test_C14_the_side_that_was_not_selected_can_be_nan() -> None:
     with np.errstate(all="ignore"):
         where(x >= 0, x, sqrt(-x)).backward()
     assert np.isnan(x.grad.item())  # 0 · inf, as in PyTorch and JAX
+
+
+def test_C14_the_cosine_of_infinity_beside_what_was_selected() -> None:
+    x = leaf([0.0, inf])
+    with np.errstate(all="ignore"):
+        y = where(x < 1, te.cos(x), 0.0)
+        y.backward([1.0, 1.5])
+    assert y.tolist() == [1, 0]
+    np.testing.assert_array_equal(x.grad.data, [0, nan])  # 0 · sin inf
 
 
 def test_C14_where_twice_is_the_cure() -> None:
@@ -329,6 +356,12 @@ def test_C17_logsumexp(x: Any, y: Any, slope: Any, dtype: Any, create_graph: boo
 
 def test_C17_logsumexp_of_plus_infinity() -> None:
     assert te.logsumexp(leaf([inf, 1000.0])).item() == inf
+
+
+def test_C17_softmax_of_plus_infinity_is_nan_there() -> None:
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(te.softmax(leaf([0.0, inf])).data, [0, nan])
+        np.testing.assert_array_equal(te.log_softmax(leaf([0.0, inf])).data, [-inf, nan])
 
 
 @pytest.mark.parametrize(("label", "loss", "slope"), [(0, 0, [0, 0]), (1, 1000, [1, -1])])

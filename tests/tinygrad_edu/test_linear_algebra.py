@@ -257,47 +257,7 @@ def sign(x: Any) -> Any:
     return np.where(np.real(expanded(x)) < 0, -1.0, 1.0)
 
 
-every_function = pytest.mark.parametrize("name", FUNCTIONS)
-
-
-@every_function
-@few
-@given(st.data())
-def test_B11_values_are_right(name: str, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    laws.forward_is_right(function, case.forward, data.draw(case.calls))
-
-
-@every_function
-@few
-@given(st.data())
-def test_B11_derivatives_are_right(name: str, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    laws.first_derivative_is_right(function, case.forward, data.draw(case.calls))
-
-
-@every_function
-@few
-@given(st.data())
-def test_the_readings_agree(name: str, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    call = data.draw(case.calls)
-    laws.readings_agree(function, call)
-    laws.gradients_fit(function, call)
-    laws.nothing_is_shared(function, call)
-
-
-@every_function
-@few
-@given(st.data())
-def test_D1_float32_stays_float32(name: str, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    call = data.draw(case.calls)
-    inputs = [leaf(x, dtype=np.float32) for x in call.arrays]
-    z = function(*inputs, **call.params)
-    assert z.dtype == np.float32
-    z.backward(uneven(z.shape, np.float32))
-    assert {x.grad.dtype for x in inputs} == {np.dtype(np.float32)}
+test_B11_D1_the_laws_hold = laws.hold_for(FUNCTIONS)
 
 
 # ---- einsum ----------------------------------------------------------------------------------------------

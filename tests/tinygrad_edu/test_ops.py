@@ -58,12 +58,7 @@ def test_D1_float32_stays_float32(name: str, data: st.DataObject) -> None:
     call = data.draw(CASES[name].calls)
     if name == "astype":
         call.params["dtype"] = np.dtype(np.float32)
-    call.arrays = tuple(a.astype(np.float32) if a.dtype.kind == "f" else a for a in call.arrays)
-    inputs = laws.tensors(TABLE[name], call)
-    z = TABLE[name](*inputs, **call.params)
-    assert z.dtype == np.float32
-    z.backward(laws.uneven(z.shape, np.float32))
-    assert {x.grad.dtype for x in inputs if x.grad is not None} == {np.dtype(np.float32)}
+    laws.float32_stays_float32(TABLE[name], call)
 
 
 # ---- derivatives -----------------------------------------------------------------------------------------
@@ -102,6 +97,13 @@ def test_a_gradient_has_shape_dtype_and_type_of_its_tensor(name: str, data: st.D
 @given(st.data())
 def test_twice_the_seed_is_twice_the_gradient(name: str, data: st.DataObject) -> None:
     laws.twice_the_seed_is_twice_the_gradient(TABLE[name], data.draw(CASES[name].calls))
+
+
+@differentiable_rows
+@few
+@given(st.data())
+def test_A7_a_second_sweep_doubles_the_gradient(name: str, data: st.DataObject) -> None:
+    laws.a_second_sweep_doubles_the_gradient(TABLE[name], data.draw(CASES[name].calls))
 
 
 @differentiable_rows
@@ -239,6 +241,30 @@ def test_T1_swapped_rules_are_caught(name: str) -> None:
     *first, a, b = TABLE[name].vjps
     swapped = replace(TABLE[name], vjps=(*first, b, a))
     assert fails(laws.first_derivative_is_right, swapped, CASES[name]) is (name not in SYMMETRIC)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda g, y, dot: y * (g + dot),
+        lambda g, y, dot: -y * (g - dot),
+        lambda g, y, dot: y * (dot - g),
+        lambda g, y, dot: y * g,
+        lambda g, y, dot: g - y * dot,
+    ],
+)
+def test_T4_a_wrong_sign_inside_softmax_is_caught(wrong: Callable[..., Any]) -> None:
+    """With a cotangent of ones the gradient is y (1 - 1) = 0: then some wrong signs look right."""
+
+    def rule(g: Any, y: Any, x: Any, *, axis: Any) -> Any:
+        return wrong(g, y, TABLE["sum"](g * y, axis=axis, keepdims=True))
+
+    def right(g: Any, y: Any, x: Any, *, axis: Any) -> Any:
+        return y * (g - TABLE["sum"](g * y, axis=axis, keepdims=True))
+
+    softmax = TABLE["softmax"]
+    assert fails(laws.first_derivative_is_right, replace(softmax, vjps=(rule,)), CASES["softmax"])
+    assert not fails(laws.first_derivative_is_right, replace(softmax, vjps=(right,)), CASES["softmax"])
 
 
 def test_T1_parts_of_the_wrong_input_are_caught() -> None:

@@ -27,6 +27,7 @@ ORDER = [
     "transforms",
     "anomaly",
     "recompute",
+    "custom_op",
     "checking",
     "visual",
     "__init__",

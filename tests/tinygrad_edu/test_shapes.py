@@ -9,7 +9,7 @@ import pytest
 from cases_shape import written
 from hypothesis import given
 from hypothesis import strategies as st
-from laws import assert_same_bits, few, uneven
+from laws import assert_same_bits, uneven
 from op_cases import NONZERO_SIDES, Call, Case, broadcastable, eighths, keys, scattered, shapes
 
 from tinygrad_edu import DtypeError, ShapeError, Tensor
@@ -326,52 +326,7 @@ same(
 )
 same("at_add", changes(), lambda x, y, key: indexing.at_add(x, key, y), fitting(added))
 
-every_function = pytest.mark.parametrize("name", FUNCTIONS)
-
-
-@every_function
-@few
-@given(st.data())
-def test_B20_values_are_NumPys(name: str, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    laws.forward_is_right(function, case.forward, data.draw(case.calls))
-
-
-@every_function
-@few
-@given(st.data())
-def test_B19_B23_derivatives_are_right(name: str, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    laws.first_derivative_is_right(function, case.forward, data.draw(case.calls))
-
-
-@every_function
-@few
-@given(st.data())
-def test_the_readings_agree(name: str, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    laws.readings_agree(function, data.draw(case.calls))
-
-
-@every_function
-@few
-@given(st.data())
-def test_gradients_fit_and_share_nothing(name: str, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    call = data.draw(case.calls)
-    laws.gradients_fit(function, call)
-    laws.nothing_is_shared(function, call)
-
-
-@every_function
-@few
-@given(st.data())
-def test_D1_float32_stays_float32(name: str, data: st.DataObject) -> None:
-    function, case = FUNCTIONS[name]
-    call = data.draw(case.calls)
-    call.arrays = tuple(a.astype(np.float32) for a in call.arrays)
-    assert function(*laws.tensors(function, call), **call.params).dtype == np.float32
-    assert {g.dtype for g in laws.gradients(function, call)} <= {np.dtype(np.float32)}
+test_B19_B20_B23_D1_the_laws_hold = laws.hold_for(FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", ["atleast_1d", "atleast_2d", "atleast_3d", "meshgrid", "broadcast_arrays"])

@@ -96,6 +96,11 @@ def test_D11_an_integer_can_require_one_as_a_real_number() -> None:
     assert leaf([1, 2], dtype=f32).dtype == f32
 
 
+def test_D11_small_integers_wrap_as_in_NumPy() -> None:
+    z = Tensor(np.array([5], np.uint8)) - np.array([10], np.uint8)
+    assert (z.tolist(), z.dtype) == ([251], np.uint8)
+
+
 def test_D11_a_result_of_integers_requires_no_gradient() -> None:
     t = leaf([1.5, 2.5]).astype(int)
     assert t.dtype.kind == "i"
@@ -185,6 +190,31 @@ def test_D8_the_bounds_of_clip_are_copied() -> None:
     low[:] = 5
     y.backward([1.0, 1.5, 2.0])
     assert t.grad.tolist() == [1, 1.5, 2]
+
+
+@pytest.mark.parametrize("view", [lambda x: x[0:2], lambda x: x.reshape(3, 1), lambda x: x.T, lambda x: x[::-1][1:]])
+def test_D10_a_view_cannot_be_written_to_either(view: Callable[[Tensor], Tensor]) -> None:
+    x = leaf([1.0, 2.0, 3.0])
+    v = view(x)
+    y = x * x
+    with pytest.raises(ValueError, match="read-only"):
+        v.data[:] = 9
+    with pytest.raises(ValueError, match="read-only"):
+        v.data += 9  # type: ignore[misc]
+    with pytest.raises(GradientError, match="only leaves"):
+        v.assign(9 + v.data)
+    v.numpy()[:] = 9  # a copy
+    y.backward([1.0, 1.5, 2.0])
+    assert (x.tolist(), y.tolist(), x.grad.tolist()) == ([1, 2, 3], [1, 4, 9], [2, 6, 12])
+
+
+def test_D10_a_view_taken_before_the_update_keeps_the_old_values() -> None:
+    x = leaf([1.0, 2.0, 3.0])
+    v = x[0:2]
+    y = v * v
+    x.assign([7.0, 8.0, 9.0])
+    y.backward([1.0, 1.5])
+    assert (v.tolist(), x.grad.tolist()) == ([1, 2], [2, 6, 0])
 
 
 def test_copy_False_shares() -> None:
@@ -331,6 +361,13 @@ def test_D2_a_mask_beside_a_single_float32() -> None:
     assert (leaf(f32(2)) * np.array([True, False])).dtype == f32
 
 
+def test_D2_a_mask_of_real_numbers_widens_no_gradient() -> None:
+    x = leaf(np.array([1, -2, 3], f32))
+    (x * np.where(x > 0, 1.0, 0.0)).backward(uneven((3,)))
+    assert x.grad.dtype == f32
+    assert x.grad.tolist() == (uneven((3,)) * [1, 0, 1]).tolist()
+
+
 def test_D2_a_count_widens_nothing() -> None:
     x = leaf(np.array([1, 2, 3], f32))
     y = x / (x > 1).sum()
@@ -353,7 +390,10 @@ def test_D3_the_builtin_sum_widens_nothing() -> None:
 
 
 def test_D5_a_mean_of_float16_does_not_overflow() -> None:
-    assert Tensor(np.full(100, 60000, np.float16)).mean().item() == 60000
+    x = Tensor(np.full(100, 60000, np.float16))
+    assert x.mean().item() == 60000
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        assert x.sum().item() == np.inf
 
 
 @pytest.mark.parametrize("make", [lambda x: x + x, lambda x: x.sum(), lambda x: x * 2, lambda x: np.float64(2) * x])
@@ -382,6 +422,7 @@ def test_a_gradient_of_another_dtype_comes_back_in_its_own() -> None:
         (lambda t: np.array([1, 2, 3]) - t, [0, 0, 0], [-1, -1.5, -2]),
         (lambda t: [1.0, 2.0, 3.0] * t, [1, 4, 9], [1, 3, 6]),
         (lambda t: np.add(t, 1), [2, 3, 4], [1, 1.5, 2]),
+        (lambda t: (np.float64(2) < t) * t, [0, 0, 3], [0, 0, 2]),
         (lambda t: np.array([[0, 1, 2], [3, 4, 5], [0, 0, 1]]) @ t, [8, 26, 3], [4.5, 7, 11.5]),
     ],
 )

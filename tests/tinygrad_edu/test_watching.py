@@ -41,7 +41,7 @@ def test_a_hook_that_returns_a_tensor_replaces_the_gradient():
     assert x.grad.tolist() == [60, 200]
 
 
-def test_a_hook_can_be_removed_and_can_remove_itself():
+def test_A21_a_hook_can_be_removed_and_can_remove_itself():
     _, y, z = chain()
     count = []
     remove = y.register_hook(lambda g: count.append("first"))

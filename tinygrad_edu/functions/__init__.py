@@ -6,6 +6,7 @@ They bring negative axes, keepdims=False, 1-d operands of a matrix product, and 
 
 from .activations import elu, gelu, leaky_relu, log_sigmoid, silu, softplus
 from .arguments import Axis as Axis
+from .calculus import convolve, diff, gradient, interp, polyval, trapezoid
 from .choices import allclose, clip, isclose, nan_to_num, round, sinc, where, xlogy
 from .conv import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool1d, max_pool2d
 from .costs import quadratic_cost
@@ -41,21 +42,26 @@ from .joining import (
     vstack,
 )
 from .linear_algebra import (
+    EighResult,
     SlogdetResult,
     cholesky,
     det,
     diag,
     diagflat,
     diagonal,
+    eigh,
+    eigvalsh,
     inv,
     matrix_power,
     pinv,
     slogdet,
     solve,
-    trace,
+    svdvals,
     tril,
     triu,
 )
+from .linear_algebra import trace as trace  # np.trace(t); not on the menu, where trace() records backpropagation
+from .numpys import *  # noqa: F403  # reached as np.name(t), and not on the menu
 from .ordering import argmax, argmin, argsort, median, percentile, quantile, searchsorted, sort, topk
 from .products import cross, dot, inner, kron, linear, matmul, matvec, multi_dot, outer, tensordot, vdot, vecdot, vecmat
 from .reductions import (
@@ -70,8 +76,13 @@ from .reductions import (
     max,
     mean,
     min,
+    nanmax,
     nanmean,
+    nanmin,
+    nanprod,
+    nanstd,
     nansum,
+    nanvar,
     norm,
     prod,
     ptp,
@@ -102,6 +113,7 @@ from .shapes import (
 )
 
 __all__ = [
+    "EighResult",
     "SlogdetResult",
     "all",
     "allclose",
@@ -131,6 +143,7 @@ __all__ = [
     "contract",
     "conv1d",
     "conv2d",
+    "convolve",
     "count_nonzero",
     "cross",
     "cumprod",
@@ -140,9 +153,12 @@ __all__ = [
     "diag",
     "diagflat",
     "diagonal",
+    "diff",
     "dot",
     "dsplit",
     "dstack",
+    "eigh",
+    "eigvalsh",
     "einsum",
     "elu",
     "embedding",
@@ -155,10 +171,12 @@ __all__ = [
     "flipud",
     "full_like",
     "gelu",
+    "gradient",
     "hsplit",
     "hstack",
     "inner",
     "insert",
+    "interp",
     "inv",
     "isclose",
     "kron",
@@ -180,8 +198,13 @@ __all__ = [
     "moveaxis",
     "multi_dot",
     "nan_to_num",
+    "nanmax",
     "nanmean",
+    "nanmin",
+    "nanprod",
+    "nanstd",
     "nansum",
+    "nanvar",
     "nonzero",
     "norm",
     "ones_like",
@@ -189,6 +212,7 @@ __all__ = [
     "pad",
     "percentile",
     "pinv",
+    "polyval",
     "prod",
     "ptp",
     "quadratic_cost",
@@ -213,14 +237,15 @@ __all__ = [
     "std",
     "sum",
     "sum_to",
+    "svdvals",
     "swapaxes",
     "take",
     "take_along_axis",
     "tensordot",
     "tile",
     "topk",
-    "trace",
     "transpose",
+    "trapezoid",
     "tril",
     "triu",
     "unstack",

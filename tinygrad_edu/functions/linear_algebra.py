@@ -14,17 +14,21 @@ from ..ops import shape as s
 from .arguments import as_given, axes_of
 
 __all__ = [
+    "EighResult",
     "SlogdetResult",
     "cholesky",
     "det",
     "diag",
     "diagflat",
     "diagonal",
+    "eigh",
+    "eigvalsh",
     "inv",
     "matrix_power",
     "pinv",
     "slogdet",
     "solve",
+    "svdvals",
     "trace",
     "tril",
     "triu",
@@ -197,3 +201,53 @@ def cholesky(a: Any, *, upper: bool = False) -> Any:
     z = linalg.cholesky(_square(a, "cholesky"))
     n = len(z.shape)
     return s.transpose(z, axes=(*range(n - 2), n - 1, n - 2)) if upper else z
+
+
+# ---- eigenvalues and singular values ---------------------------------------------------------------------
+
+
+class EighResult(NamedTuple):
+    """a v_j = w_j v_j, for the eigenvalue w_j and the j-th column v_j of the eigenvectors."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+def eigh(a: Any) -> EighResult:
+    """Eigenvalues, in rising order, and eigenvectors, as columns, of a symmetric matrix: a = v diag(w) vᵀ.
+
+    Of (a + aᵀ) / 2, if a is not symmetric; so a_ij and a_ji, one number in a symmetric matrix, get half of its slope
+    each.  The sign of an eigenvector is arbitrary: a cost must not depend on it.  Where two eigenvalues are equal,
+    their eigenvectors are arbitrary too, and have no derivative: backward() raises LinAlgError.
+    """
+    a, all_of_them = _square(a, "eigh"), slice(None)
+    return EighResult(linalg.eigvalsh(a, which=all_of_them), linalg.eigvectors(a, which=all_of_them))
+
+
+def eigvalsh(a: Any) -> Any:
+    """The eigenvalues of a symmetric matrix (of (a + aᵀ) / 2), in rising order; equal ones share the gradient equally.
+
+    The derivative of their derivative exists where all of them differ; elsewhere it raises LinAlgError.
+    """
+    return linalg.eigvalsh(_square(a, "eigvalsh"), which=slice(None))
+
+
+def svdvals(a: Any) -> Any:
+    """The singular values, in falling order: (…, m, n) -> (…, min(m, n)).  Equal ones share the gradient equally.
+
+    The eigenvalues of [[0, a], [aᵀ, 0]] are they, their negatives, and zeros.  The gradient of one that is 0 is 0.
+    """
+    a = as_given(a)
+    if len(a.shape) < 2:
+        raise ShapeError(f"svdvals needs a matrix, or a stack of them: got the shape {a.shape}")
+    a = _known(a, "svdvals")
+    a = a if a.dtype.kind == "f" else e.astype(a, dtype=np.float64)
+    *stack, m, n = a.shape
+    transposed = s.transpose(a, axes=(*range(len(stack)), len(stack) + 1, len(stack)))
+    zeros = [np.zeros((*stack, k, k), a.dtype) for k in (m, n)]
+    above = s.concatenate(zeros[0], a, axis=len(stack) + 1)
+    below = s.concatenate(transposed, zeros[1], axis=len(stack) + 1)
+    both = s.concatenate(above, below, axis=len(stack))
+    w = linalg.eigvalsh(both, which=slice(max(m, n), None))[..., ::-1]
+    top = reduce.max(w, axis=(len(stack),), keepdims=True) if w.shape[-1] else w
+    return e.where(w <= top * ((m + n) * np.finfo(a.dtype).eps), 0, w)

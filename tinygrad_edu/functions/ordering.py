@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from ..ops import elementwise as e
 from ..ops import reduce
 from .arguments import Axis, as_given
@@ -79,6 +79,8 @@ def quantile(x: Any, q: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     q = 0 is the smallest entry, 1/2 the median, 1 the largest.  The gradient goes to the (at most two) entries
     that it is made of; where there is a NaN, the answer is NaN.
     """
+    if getattr(q, "requires_grad", False):
+        raise DtypeError("quantile and percentile have no derivative in the share q: use q.detach()")
     if np.ndim(q) == 1:
         return stack([quantile(x, float(share), axis, keepdims) for share in q])
     if not 0 <= q <= 1:

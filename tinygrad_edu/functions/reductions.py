@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from ..errors import ShapeError
 from ..ops import elementwise as e
 from ..ops import reduce
 from .arguments import Axis, as_given, axes_of
-from .shapes import reshape
+from .linear_algebra import svdvals
+from .shapes import moveaxis, reshape
 
 __all__ = [
     "all",
@@ -27,8 +29,13 @@ __all__ = [
     "max",
     "mean",
     "min",
+    "nanmax",
     "nanmean",
+    "nanmin",
+    "nanprod",
+    "nanstd",
     "nansum",
+    "nanvar",
     "norm",
     "prod",
     "ptp",
@@ -68,9 +75,14 @@ def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Mean over the given axes, or over all: the sum, divided by how many there are."""
     x = as_given(x)
-    if x.dtype == np.float16:  # a sum of half-precision numbers overflows early; their mean does not
-        return e.astype(mean(e.astype(x, dtype=np.float32), axis, keepdims), dtype=np.float16)
+    if x.dtype == np.float16:
+        return _widely(mean, x, axis, keepdims)
     return sum(x, axis, keepdims) / math.prod(x.shape[k] for k in axes_of(axis, len(x.shape)))
+
+
+def _widely(f: Callable[..., Any], x: Any, *settings: Any) -> Any:
+    """f(x) by way of single precision: a sum of half-precision numbers overflows early, and what f makes of it not."""
+    return e.astype(f(e.astype(x, dtype=np.float32), *settings), dtype=np.float16)
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -88,18 +100,24 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """log sum e^x, without overflow."""
     x = as_given(x)
+    if x.dtype == np.float16:
+        return _widely(logsumexp, x, axis, keepdims)
     return reduce.logsumexp(x, axis=filled(x, axis, "logsumexp"), keepdims=bool(keepdims))
 
 
 def softmax(x: Any, axis: Axis = -1) -> Any:
     """e^x / sum e^x, without overflow: positive numbers that sum to 1 along the axis."""
     x = as_given(x)
+    if x.dtype == np.float16:
+        return _widely(softmax, x, axis)
     return reduce.softmax(x, axis=filled(x, axis, "softmax"))
 
 
 def log_softmax(x: Any, axis: Axis = -1) -> Any:
     """log softmax(x) = x - logsumexp(x), without overflow."""
     x = as_given(x)
+    if x.dtype == np.float16:
+        return _widely(log_softmax, x, axis)
     return reduce.log_softmax(x, axis=filled(x, axis, "log_softmax"))
 
 
@@ -116,21 +134,61 @@ def ptp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 def nansum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Sum of the entries that are not NaN."""
-    return sum(_without_nan(as_given(x)), axis, keepdims)
+    return sum(without_nan(as_given(x)), axis, keepdims)
 
 
 def nanmean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Mean of the entries that are not NaN."""
     x = as_given(x)
     if x.dtype == np.float16:
-        return e.astype(nanmean(e.astype(x, dtype=np.float32), axis, keepdims), dtype=np.float16)
+        return _widely(nanmean, x, axis, keepdims)
     if x.dtype.kind != "f":
         return mean(x, axis, keepdims)
     return nansum(x, axis, keepdims) / e.astype(sum(~e.isnan(x), axis, keepdims), dtype=x.dtype)
 
 
-def _without_nan(x: Any) -> Any:
-    return e.where(e.isnan(x), 0, x) if x.dtype.kind == "f" else x
+def nanprod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Product of the entries that are not NaN."""
+    return prod(without_nan(as_given(x), 1), axis, keepdims)
+
+
+def nanmax(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Largest of the entries that are not NaN; NaN where all are."""
+    return _nan_extremum(max, -np.inf, x, axis, keepdims)
+
+
+def nanmin(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Smallest of the entries that are not NaN; NaN where all are."""
+    return _nan_extremum(min, np.inf, x, axis, keepdims)
+
+
+def _nan_extremum(extremum: Any, last: float, x: Any, axis: Axis, keepdims: bool) -> Any:
+    x = as_given(x)
+    if x.dtype.kind != "f":
+        return extremum(x, axis, keepdims)
+    return e.where(all(e.isnan(x), axis, keepdims), np.nan, extremum(without_nan(x, last), axis, keepdims))
+
+
+def nanvar(x: Any, axis: Axis = None, keepdims: bool = False, *, ddof: float = 0) -> Any:
+    """Variance of the entries that are not NaN."""
+    x = as_given(x)
+    if x.dtype.kind != "f":
+        return var(x, axis, keepdims, ddof=ddof)
+    if x.dtype == np.float16:
+        return e.astype(nanvar(e.astype(x, dtype=np.float32), axis, keepdims, ddof=ddof), dtype=np.float16)
+    deviation = without_nan(x - nanmean(x, axis, keepdims=True))
+    n = e.astype(sum(~e.isnan(x), axis, keepdims), dtype=x.dtype) - ddof
+    return sum(deviation * deviation, axis, keepdims) / e.where(n > 0, n, np.nan)
+
+
+def nanstd(x: Any, axis: Axis = None, keepdims: bool = False, *, ddof: float = 0) -> Any:
+    """Standard deviation of the entries that are not NaN; where they are equal, its gradient is 0."""
+    return _root(nanvar(x, axis, keepdims, ddof=ddof))
+
+
+def without_nan(x: Any, instead: float = 0) -> Any:
+    """x with a number in place of NaN, which gets no gradient."""
+    return e.where(e.isnan(x), instead, x) if x.dtype.kind == "f" else x
 
 
 def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = False) -> Any:
@@ -173,7 +231,11 @@ def std(x: Any, axis: Axis = None, keepdims: bool = False, *, ddof: float = 0) -
     x = as_given(x)
     if x.dtype == np.float16:
         return e.astype(std(e.astype(x, dtype=np.float32), axis, keepdims, ddof=ddof), dtype=np.float16)
-    square = var(x, axis, keepdims, ddof=ddof)
+    return _root(var(x, axis, keepdims, ddof=ddof))
+
+
+def _root(square: Any) -> Any:
+    """√square, and slope 0 where it is 0."""
     flat = square == 0
     return e.where(flat, 0, e.sqrt(e.where(flat, 1, square)))  # twice, for √'(0) is infinite
 
@@ -184,7 +246,7 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
     vectors   2 (if not given) √(sum x²) · 1 sum |x| · inf largest |x| · -inf smallest |x| · 0 how many are not 0 ·
               p (sum |x|^p)^(1/p)
     matrices  "fro" (if not given) √(sum x²) · 1 largest sum of |column| · inf largest sum of |row| ·
-              -1 and -inf: the smallest one
+              2 largest singular value · -1, -inf and -2: the smallest one · "nuc" sum of singular values
     axis      one for vectors, two for matrices, None for all of x
     """
     x = as_given(x)
@@ -217,11 +279,14 @@ def _vector_norm(x: Any, p: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
 def _matrix_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     if order == "fro":
         return reduce.norm(x, axis=axes, keepdims=keepdims, p=2)
-    if order not in (1, -1, np.inf, -np.inf):
-        raise ShapeError(f'norm of a matrix has the orders "fro", 1, -1, inf and -inf: got {order!r}')
-    summed, compared = axes if abs(order) == 1 else axes[::-1]
-    y = (max if order > 0 else min)(sum(e.absolute(x), summed, keepdims=True), compared, keepdims=True)
-    return y if keepdims else reshape(y, tuple(n for k, n in enumerate(x.shape) if k not in axes))
+    if order not in (1, -1, 2, -2, np.inf, -np.inf, "nuc"):
+        raise ShapeError(f'norm of a matrix has the orders "fro", "nuc", 1, -1, 2, -2, inf and -inf: got {order!r}')
+    if order in (2, -2, "nuc"):
+        y = (sum if order == "nuc" else max if order > 0 else min)(svdvals(moveaxis(x, axes, (-2, -1))), -1)
+    else:
+        summed, compared = axes if abs(order) == 1 else axes[::-1]
+        y = (max if order > 0 else min)(sum(e.absolute(x), summed, keepdims=True), compared, keepdims=True)
+    return reshape(y, tuple(n if k not in axes else 1 for k, n in enumerate(x.shape) if keepdims or k not in axes))
 
 
 def cumsum(x: Any, axis: int | None = None) -> Any:

@@ -35,10 +35,10 @@ def _erf(x: Any) -> Any:
 
 
 def _power_dx(g: Any, z: Any, x: Any, n: Any) -> Any:
-    """n x^(n-1), and 0 for n = 0 even where x^-1 is infinite, or x NaN: x^0 is 1 there, too."""
+    """n x^(n-1), and 0 for n = 0 even where x^-1 overflows, or x is infinite or NaN: x^0 is 1 there, too."""
     if isinstance(n, (int, float)):
         return g * (n * x ** (n - 1)) if n != 0 else zeros_like(g)
-    flat = (n == 0) & ((x == 0) | (absolute(x) == np.inf) | isnan(x))
+    flat = (n == 0) & ((absolute(x) < np.finfo(z.dtype).tiny) | (absolute(x) == np.inf) | isnan(x))
     return g * (n * where(flat, 1, x) ** (n - 1.0))  # 1.0, and not 1: an unsigned 0 would wrap
 
 

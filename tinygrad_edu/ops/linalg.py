@@ -114,6 +114,14 @@ def _cofactor(a: Any) -> Any:
     return np.where(finite, z, np.nan)
 
 
+def _eigh(a: Any) -> tuple[Any, Any]:
+    """Eigenvalues in rising order, and eigenvectors as columns, of the symmetric part of a; NaN where a is not finite."""
+    a = a / 2 + a.mT / 2
+    finite = np.isfinite(a).all(axis=_last_two(a), keepdims=True)
+    w, v = np.linalg.eigh(np.where(finite, a, 0))
+    return np.where(finite[..., 0], w, np.nan), np.where(finite, v, np.nan)
+
+
 # ---- rules longer than an expression -------------------------------------------------------------------
 
 
@@ -130,7 +138,7 @@ def _solve_parts(g: Any, z: Any, a: Any, b: Any) -> list[Any]:
 
 def _cofactor_dx(g: Any, z: Any, a: Any) -> Any:
     """(<g, z> - z gᵀ) a⁻ᵀ; where a is singular, or nearly so, a⁻¹ is missing and the rule says so."""
-    values = np.nan_to_num(getattr(a, "_data", a))
+    values = np.nan_to_num(_values(a))
     s = np.linalg.svd(values, compute_uv=False)  # singular values, the largest first
     if s.size and np.any(s[..., -1] <= np.sqrt(np.finfo(s.dtype).eps) * s[..., 0]):
         raise LinAlgError("the second derivative of det needs an inverse, and a matrix is singular, or nearly so")
@@ -157,6 +165,45 @@ def _pinv_dx(g: Any, z: Any, a: Any, *, rcond: Any) -> Any:
     return p - a @ (z @ p) + q - (q @ z) @ a - z.mT @ g @ z.mT
 
 
+def _eigvalsh_da(g: Any, w: Any, a: Any, *, which: slice) -> Any:
+    """Σ_j g_j v_j v_jᵀ, for dw_j = v_jᵀ da v_j; equal eigenvalues share g equally, for their v_j are not unique."""
+    v = eigvectors(a, which=which)
+    g = reshape(g, shape=(*g.shape[:-1], 1, g.shape[-1]))
+    rounding = a.shape[-1] * np.finfo(a.dtype).eps * _largest(a)[..., None]
+    group = np.cumsum(np.diff(_values(w), axis=-1, prepend=-np.inf) > rounding, axis=-1)
+    same = group[..., None] == group[..., None, :]
+    if same.sum() > group.size:
+        g = g @ (same / same.sum(axis=-1, keepdims=True, dtype=g.dtype))
+    return (v * g) @ v.mT
+
+
+def _eigvectors_da(g: Any, z: Any, a: Any, *, which: slice) -> Any:
+    """Σ_j Σ_i≠j v_i (v_iᵀ g_j) / (w_j - w_i) v_jᵀ, made symmetric; missing where an eigenvalue w_j is not alone."""
+    n = a.shape[-1]
+    own = np.eye(n, dtype=bool)[:, which]
+    w, v = eigvalsh(a, which=slice(None)), eigvectors(a, which=slice(None))
+    gaps = w[..., None, which] - w[..., None]
+    close = ~own & (np.abs(_values(gaps)) <= np.sqrt(np.finfo(a.dtype).eps) * _largest(a)[..., None, None])
+    if close.any():
+        raise LinAlgError(
+            f"eigh: two eigenvalues of the matrix{_place(close.any(axis=_last_two(close)))} are equal, or "
+            f"nearly so: their eigenvectors are not unique, and have no derivative; nor have (equal) eigenvalues and "
+            f"singular values a second one"
+        )
+    s = v @ (where(own, 0, v.mT @ g) / where(own, 1, gaps)) @ z.mT
+    return (s + s.mT) / 2
+
+
+def _largest(a: Any) -> Any:
+    """The largest |a_ij| of each matrix."""
+    return np.max(np.abs(_values(a)), axis=_last_two(a), initial=0)
+
+
+def _values(x: Any) -> Any:
+    """The array of a Tensor, or the array itself."""
+    return getattr(x, "_data", x)
+
+
 def _last_two(x: Any) -> tuple[int, int]:
     """The axes of the matrices in a stack."""
     return len(x.shape) - 2, len(x.shape) - 1
@@ -179,6 +226,10 @@ det       = Op("det",       _det,              (lambda g, z, a: _scaled(g, cofac
 logabsdet = Op("logabsdet", _logabsdet,        (lambda g, z, a: _scaled(g, inv(a).mT),),                    "log |det a|")
 signdet   = Op("signdet",   _signdet,          (None,),                                                     "sign det a")
 cholesky  = Op("cholesky",  _cholesky,         (_cholesky_dx,),                                             "z with z zᵀ = a")
+
+#               name         symmetric matrices: of (a + aᵀ) / 2, so that the derivative is symmetric too
+eigvalsh: Op = Op("eigvalsh",     lambda a, *, which: _eigh(a)[0][..., which],   (_eigvalsh_da,),                "eigenvalues of a")
+eigvectors: Op = Op("eigvectors", lambda a, *, which: _eigh(a)[1][..., which],   (_eigvectors_da,),              "eigenvectors of a")
 
 #               name         any matrix
 pinv      = Op("pinv",      lambda a, *, rcond: np.linalg.pinv(a, rcond), (_pinv_dx,),                      "a⁺")

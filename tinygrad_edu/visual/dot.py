@@ -59,7 +59,7 @@ def source(picture: Picture) -> str:
             "height": "0",
             "width": "0",
         },
-        edge_attr={"color": theme.ARROW, "penwidth": "0.9", "arrowsize": "0.55"},
+        edge_attr={"fontname": theme.FONT, "color": theme.ARROW, "penwidth": "0.9", "arrowsize": "0.55"},
     )
     for layer, members in picture.layers().items():
         with graph.subgraph(name=f"cluster_{layer}") as cluster:
@@ -78,11 +78,14 @@ def source(picture: Picture) -> str:
     for i, box in enumerate(picture.boxes):
         if box.layer is None:
             _node(graph, i, box, gv)
-    for i, j in picture.arrows:
+    if picture.caption:
+        graph.attr(label=gv.escape(picture.caption), labelloc="b", labeljust="l", fontsize="9", fontcolor=theme.QUIET)
+    for (i, j), label in zip(picture.arrows, picture.labels, strict=True):
         start, end = picture.boxes[i], picture.boxes[j]
         graph.edge(
             f"n{i}",
             f"n{j}",
+            **({"label": f"<{_font(label, 8, theme.GRADIENT)}>"} if label else {}),
             weight="12" if start.kind == "operation" else "1",  # the main flow straight, the leaves from the side
             minlen="2" if start.layer != end.layer else "1",  # room for the leaves between two layers
         )
@@ -130,6 +133,8 @@ def _lines(box: Box) -> Iterator[str]:
 
 
 def _font(text: str, size: float, color: str = theme.QUIET) -> str:
+    if not text:
+        return ""
     return f'<FONT POINT-SIZE="{size}" COLOR="{color}">{_literal(text)}</FONT>'
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Container
+from collections.abc import Collection, Container
 from pathlib import Path
 from typing import Any
 
 from ..errors import DrawingError, DtypeError
 from ..tensor import Tensor
 from . import dot
+from .collapse import collapse as collapsed
 from .picture import Picture, read
 from .svg import svg
 
 __all__ = ["Drawing", "draw"]
 
+PHASES = ("forward", "backward", "update")
 DIRECTIONS = ("LR", "RL", "TB", "BT")
 
 HOW_TO_GET_DOT = (
@@ -25,10 +27,23 @@ HOW_TO_GET_DOT = (
 )
 
 
-def draw(t: Tensor, *, direction: str = "LR", max_nodes: int = 500) -> Drawing:
+def draw(
+    t: Tensor,
+    *,
+    phase: str = "backward",
+    eta: float | None = None,
+    collapse: bool | Collection[int] = False,
+    local: bool | None = None,
+    direction: str = "LR",
+    max_nodes: int = 500,
+) -> Drawing:
     """A picture of the computation that led to `t`: values forward, gradients backward, layer by layer.
 
     t          usually the cost; after t.backward() the gradients are shown as well
+    phase      "forward": values alone; "backward": gradients too; "update": also each w - eta dC/dw
+    eta        the learning rate of the update
+    collapse   True: a box for each layer, alike ones in a row as "× N"; or the numbers of the layers to fold
+    local      the local derivatives on the arrows; if not told, where there are at most 60 arrows
     direction  where the computation flows: "LR" to the right, "TB" down, "RL", "BT"
     max_nodes  DrawingError above it: nobody can read such a picture
 
@@ -45,7 +60,17 @@ def draw(t: Tensor, *, direction: str = "LR", max_nodes: int = 500) -> Drawing:
         raise DtypeError(f"draw() draws the graph that led to a Tensor, usually the cost; got {type(t).__name__}")
     if direction not in DIRECTIONS:
         raise DrawingError(f"direction is one of {', '.join(DIRECTIONS)}; got {direction!r:.60}")
-    return Drawing(read(t, direction, max_nodes))
+    if phase not in PHASES:
+        raise DrawingError(f"phase is one of {', '.join(PHASES)}; got {phase!r:.60}")
+    if (phase == "update") != (eta is not None):
+        raise DrawingError('the update needs its learning rate, and is shown in its phase: phase="update", eta=3.0')
+    few = max_nodes if not collapse else max(max_nodes, 5_000)  # what is folded is counted after it
+    picture = read(t, direction, few, forward=phase == "forward", local=local, eta=eta)
+    if collapse is not False:
+        picture = collapsed(picture, collapse)
+        if len(picture.boxes) > max_nodes:
+            raise DrawingError(f"this graph has {len(picture.boxes):,} nodes after folding, the limit is {max_nodes:,}")
+    return Drawing(picture)
 
 
 class Drawing:

@@ -30,8 +30,13 @@ class Layout:
     extent: Frame
 
 
-def place(sizes: Sequence[Point], arrows: Sequence[tuple[int, int]], layers: Sequence[int | None]) -> Layout:
-    """Lay out boxes of the given sizes (along u, along v), each listed after those that it was made from."""
+def place(
+    sizes: Sequence[Point], arrows: Sequence[tuple[int, int]], layers: Sequence[int | None], room: float = 0.0
+) -> Layout:
+    """Lay out boxes of the given sizes (along u, along v), each listed after those that it was made from.
+
+    room: how much a label on an arrow needs along u.
+    """
     of_boxes = ranks(len(sizes), arrows, layers)
     ways, of_bends = chains(of_boxes, arrows)
     rank = of_boxes + of_bends
@@ -45,7 +50,7 @@ def place(sizes: Sequence[Point], arrows: Sequence[tuple[int, int]], layers: Seq
     rows = ordered(rank, links, outside)
     across = _across(rows, links, heights, len(sizes))
     _clear(rows, across, heights, members, rank, outside)
-    columns = _columns(rows, sizes)
+    columns = _columns(rows, sizes, BETWEEN_RANKS + room)
     centres = [((columns[r][0] + columns[r][1]) / 2, across[i]) for i, r in enumerate(of_boxes)]
     rects = [(u - a / 2, v - b / 2, u + a / 2, v + b / 2) for (u, v), (a, b) in zip(centres, sizes, strict=True)]
     frames = _frames(members, rects)
@@ -130,14 +135,14 @@ def _clear(
 # ---- along -----------------------------------------------------------------------------------------------
 
 
-def _columns(rows: list[list[int]], sizes: Sequence[Point]) -> list[Point]:
+def _columns(rows: list[list[int]], sizes: Sequence[Point], apart: float) -> list[Point]:
     """From where to where each rank extends."""
     columns = []
     u = 0.0
     for row in rows:
         wide = max((sizes[i][0] for i in row if i < len(sizes)), default=0.0)
         columns.append((u, u + wide))
-        u += wide + BETWEEN_RANKS
+        u += wide + apart
     return columns
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,21 +14,24 @@ from ..errors import DrawingError
 from ..graph import toposort
 from ..op import Traced
 from .formula import Symbol, formula
-from .text import literal, plain, subscript, values
+from .notation import infix
+from .symbolic import local_derivative, passed_part
+from .text import literal, number, plain, subscript, values
 
-__all__ = ["Box", "Picture", "read"]
+__all__ = ["Box", "Picture", "layers_of", "read", "symbols_of"]
 
 NOT_COMPUTED = "—, not computed"
 NOT_KEPT = "— (retain_grad() keeps it)"
 NOT_WANTED = "—, not asked for"
 OUTSIDE = ("x", "y", "cost")  # the roles that belong to no layer
+FEW = 60  # arrows: up to so many have their local derivatives written on them unasked
 
 
 @dataclass(frozen=True)
 class Box:
     """One Tensor, as it is shown."""
 
-    kind: Literal["data", "parameter", "operation"]
+    kind: Literal["data", "parameter", "operation", "layer"]
     symbol: str
     name: str  # what its owner calls it, where that differs from the symbol
     what: str  # the name of the op, or the kind
@@ -46,6 +49,19 @@ class Picture:
     boxes: tuple[Box, ...]
     arrows: tuple[tuple[int, int], ...]
     direction: str
+    labels: tuple[str, ...]  # of each arrow: the local derivative, "" where none is shown
+
+    @property
+    def caption(self) -> str:
+        """What a reader has to know to read it; "" if nothing."""
+        shown = [value for box in self.boxes for _, value in box.rows]
+        says = []
+        if any(self.labels):
+            says.append("on the arrows: local derivatives")
+        if any(re.search(r"\bg\b", label) for label in self.labels):
+            says[-1] += ", or what is passed back of the gradient g of the box ahead"
+        says += ["a … b: from the smallest entry to the largest"] * any(" … " in value for value in shown)
+        return "  ·  ".join(says)
 
     def layers(self) -> dict[int, list[int]]:
         """The boxes that belong to each layer, from the first layer to the last."""
@@ -71,27 +87,45 @@ def _line(box: Box) -> tuple[str, ...]:
     return (name, how, layer, rows.get("shape", ""), rows["value"], rows["gradient"])
 
 
-def read(root: Any, direction: str, max_nodes: int) -> Picture:
-    """The picture of the graph that led to `root`."""
+def read(
+    root: Any,
+    direction: str,
+    max_nodes: int,
+    *,
+    forward: bool = False,
+    local: bool | None = False,
+    eta: float | None = None,
+) -> Picture:
+    """The picture of the graph that led to `root`.
+
+    forward: without gradients; local: with local derivatives on the arrows (None: if they are few);
+    eta: with what each parameter is after the update.
+    """
     made = toposort(root)
     tensors = list(dict.fromkeys(_forward(made, root)))
     if len(tensors) > max_nodes:
         raise DrawingError(
             f"this graph has {len(tensors):,} nodes, and a drawing is limited to {max_nodes:,}, so that it can be "
             f"read.  Draw one example instead of a batch; compute with Tensors that hold arrays instead of single "
-            f"numbers; or allow more: draw(t, max_nodes={len(tensors)})"
+            f"numbers; fold the layers of a network: draw(t, collapse=True); or allow more: "
+            f"draw(t, max_nodes={len(tensors)})"
         )
     index = {t: i for i, t in enumerate(tensors)}
-    arrows = [(index[x], index[t]) for t in tensors for x in t.inputs if isinstance(x, Traced)]
-    layers = _layers(tensors, arrows)
-    symbols = _symbols(tensors)
+    uses = [(t, i) for t in tensors for i, x in enumerate(t.inputs) if isinstance(x, Traced)]
+    arrows = [(index[t.inputs[i]], index[t]) for t, i in uses]
+    layers = layers_of(tensors, arrows)
+    symbols = symbols_of(tensors)
     used = {x: a for t in made for x, a in zip(t.inputs, t._arrays, strict=True) if isinstance(x, Traced)}
     swept = any(t.grad is not None for t in tensors)
-    boxes = [
-        _box(t, symbols, layer, used.get(t, t._data), swept, t is root)
-        for t, layer in zip(tensors, layers, strict=True)
-    ]
-    return Picture(tuple(boxes), tuple(arrows), direction)
+    boxes = []
+    for t, layer in zip(tensors, layers, strict=True):
+        rows = _rows(t, symbols[t], used.get(t, t._data), swept, eta)
+        shown = tuple(row for row in rows if not (forward and row[0].startswith("gradient")))
+        boxes.append(_box(t, symbols, layer, shown, t is root))
+    labels = [""] * len(arrows)
+    if local or (local is None and not forward and len(arrows) <= FEW):
+        labels = [_local(t, i, symbols) for t, i in uses]
+    return Picture(tuple(boxes), tuple(arrows), direction, tuple(labels))
 
 
 def _forward(made: list[Any], root: Any) -> Iterator[Any]:
@@ -108,7 +142,7 @@ def _forward(made: list[Any], root: Any) -> Iterator[Any]:
 # ---- one box ---------------------------------------------------------------------------------------------
 
 
-def _box(t: Any, symbols: dict[Any, Symbol], layer: int | None, used: Any, swept: bool, root: bool) -> Box:
+def _box(t: Any, symbols: dict[Any, Symbol], layer: int | None, rows: tuple[tuple[str, str], ...], root: bool) -> Box:
     symbol = symbols[t]
     name = literal(t.name or "")
     again = (str(symbol), symbol.base, f"{symbol.base}{symbol.layer}", f"{symbol.base}{plain(symbol.below)}")
@@ -124,15 +158,15 @@ def _box(t: Any, symbols: dict[Any, Symbol], layer: int | None, used: Any, swept
         name="" if name in again else name,
         what=what,
         formula=how,
-        rows=tuple(_rows(t, symbol, used, swept)),
+        rows=rows,
         layer=layer,
         hint=hint or ("requires_grad=True: learned" if t.requires_grad else "requires_grad=False: given"),
         root=root,
     )
 
 
-def _rows(t: Any, symbol: Symbol, used: Any, swept: bool) -> Iterator[tuple[str, str]]:
-    """The shape of an array; the value that the graph has seen; the gradient, or why there is none."""
+def _rows(t: Any, symbol: Symbol, used: Any, swept: bool, eta: float | None) -> Iterator[tuple[str, str]]:
+    """The shape of an array; the value that the graph has seen; the gradient, or why there is none; the update."""
     if t.ndim:
         plain = t.dtype == np.float64
         yield "shape", f"{t.shape}" if plain else f"{t.shape} {t.dtype}"
@@ -145,10 +179,30 @@ def _rows(t: Any, symbol: Symbol, used: Any, swept: bool) -> Iterator[tuple[str,
     kept = t.op is None or "retain_grad" in (t._notes or {})
     if t.grad is not None:
         yield label, values(t.grad.data)
+        if eta is not None and t.op is None:
+            yield "after the update", values(np.asarray(t.data - eta * t.grad.data))
     elif not t.requires_grad:
         yield label, NOT_WANTED
     else:
         yield label, NOT_COMPUTED if kept or not swept else NOT_KEPT
+
+
+def _local(t: Any, i: int, symbols: dict[Any, Symbol]) -> str:
+    """What the arrow from the i-th input to t multiplies: dt/dx as a number, or as a formula if that is short.
+
+    Where an entry depends on several, what is passed back is written instead: g w, with g = dC/dt.
+    """
+    x = t.inputs[i]
+    if not x.requires_grad or not (callable(t.op.vjps) or t.op.vjps[i] is not None):
+        return ""
+    ids = {x: f"n{k}" for k, x in enumerate([t, *(y for y in t.inputs if isinstance(y, Traced))])}
+    names = {key: str(symbols[y]) for y, key in ids.items()}
+    derivative = local_derivative(t, i, ids)
+    if derivative is not None and not t.ndim:
+        return number(derivative[1][()], 4)
+    tree = passed_part(t, i, ids) if derivative is None else derivative[0]
+    text = infix(tree, names.__getitem__, lambda key: "g")
+    return text if len(text) <= 18 and all(symbols[y].short for y in ids) else ""
 
 
 # ---- names and layers ------------------------------------------------------------------------------------
@@ -162,7 +216,7 @@ def _role(t: Any) -> tuple[str, int] | None:
     return None
 
 
-def _symbols(tensors: list[Any]) -> dict[Any, Symbol]:
+def symbols_of(tensors: list[Any], names: Mapping[Any, str] | None = None) -> dict[Any, Symbol]:
     """The lecture's symbol, else the name, else v₁, v₂, … in the order of the computation.
 
     Where several have one role, neuron by neuron, the name tells them apart: w21 in layer 3 is w³₂₁.
@@ -171,10 +225,10 @@ def _symbols(tensors: list[Any]) -> dict[Any, Symbol]:
     unnamed = 0
     holders = Counter(role for t in tensors if (role := _role(t)) is not None)
     for t in tensors:
-        role, name = _role(t), literal(t.name or "")
+        role, name = _role(t), literal(t.name or (names or {}).get(t, ""))
         if role is not None and (holders[role] == 1 or not name):
             base, layer = role
-            symbols[t] = Symbol(base, None if base in OUTSIDE else layer)
+            symbols[t] = Symbol("C" if base == "cost" else base, None if base in OUTSIDE else layer)
         elif role is not None and re.fullmatch(re.escape(role[0]) + "[0-9]{1,4}", name):
             base, layer = role
             symbols[t] = Symbol(base, None if base in OUTSIDE else layer, subscript(int(name[len(base) :])))
@@ -186,7 +240,7 @@ def _symbols(tensors: list[Any]) -> dict[Any, Symbol]:
     return symbols
 
 
-def _layers(tensors: list[Any], arrows: list[tuple[int, int]]) -> list[int | None]:
+def layers_of(tensors: list[Any], arrows: list[tuple[int, int]]) -> list[int | None]:
     """The layer of each Tensor: that of its role, else of the nearest Tensor with a role that it leads to.
 
     x, y and the cost belong to no layer, nor does what leads to them, nor data without a role.

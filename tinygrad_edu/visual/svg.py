@@ -14,6 +14,7 @@ __all__ = ["svg"]
 
 TITLE, LINE, PAD, GAP, MARGIN = 20.0, 15.0, 9.0, 14.0, 14.0
 HEAD = 16.0  # for "layer 2", above the boxes
+FOOT = 14.0  # for the caption, below them
 
 
 def svg(picture: Picture) -> str:
@@ -21,8 +22,9 @@ def svg(picture: Picture) -> str:
     sizes = [_size(box) for box in picture.boxes]
     flat = picture.direction in ("LR", "RL")
     layers = [box.layer for box in picture.boxes]
-    layout = place(sizes if flat else [(b, a) for a, b in sizes], picture.arrows, layers)
-    turn = _Turn(layout, picture.direction)
+    room = max((width(label, 8) for label in picture.labels), default=0.0) if flat else 0.0
+    layout = place(sizes if flat else [(b, a) for a, b in sizes], picture.arrows, layers, room)
+    turn = _Turn(layout, picture.direction, bool(picture.caption))
     w, h = turn.size
     root = next(box for box in picture.boxes if box.root)
     about = f"Graph of the computation of {root.symbol}: {len(picture.boxes)} nodes"
@@ -33,23 +35,26 @@ def svg(picture: Picture) -> str:
         '<rect width="100%" height="100%" fill="white"/>',
         *(_frame(layer, turn.rect(frame)) for layer, frame in layout.frames.items()),
         *(turn.arrow(route) for route in layout.routes),
+        *(turn.label(*one) for one in zip(layout.routes, picture.labels, strict=True) if one[1]),
     ]
     for i, (box, centre, size) in enumerate(zip(picture.boxes, layout.centres, sizes, strict=True)):
         x, y = turn.point(centre)
         body += [f'<g id="n{i}">', *_box(box, x - size[0] / 2, y - size[1] / 2, *size), "</g>"]
+    if picture.caption:
+        body.append(_text(picture.caption, MARGIN, h - 6, 9, theme.QUIET))
     return "\n".join([*body, "</svg>", ""])
 
 
 class _Turn:
     """From along and across to right and down, for each of the four directions."""
 
-    def __init__(self, layout: Layout, direction: str) -> None:
+    def __init__(self, layout: Layout, direction: str, caption: bool) -> None:
         self.direction = direction
         self.u0, self.v0, self.u1, self.v1 = layout.extent
         size = (self.u1 - self.u0 + 2 * MARGIN, self.v1 - self.v0 + 2 * MARGIN)
         self.head = HEAD if layout.frames else 0.0
         w, h = size if direction in ("LR", "RL") else size[::-1]
-        self.size = w, h + self.head
+        self.size = w, h + self.head + (FOOT if caption else 0.0)
 
     def point(self, p: Point) -> Point:
         u = (self.u1 - p[0] if self.direction in ("RL", "BT") else p[0] - self.u0) + MARGIN
@@ -77,6 +82,17 @@ class _Turn:
             f'<path d="{" ".join(path)}" fill="none" stroke="{theme.ARROW}" stroke-width="0.9"/>'
             f'<polygon points="{head}" fill="{theme.ARROW}"/>'
         )
+
+    def label(self, route: list[Point], text: str) -> str:
+        """What is written on an arrow: where it arrives, so that those of one box stand side by side."""
+        x, y = self.point(route[-1])
+        dx, dy, anchor = {
+            "LR": (-9, -3, "end"),
+            "RL": (9, -3, "start"),
+            "TB": (4, -10, "start"),
+            "BT": (4, 14, "start"),
+        }[self.direction]
+        return _text(text, x + dx, y + dy, 8, theme.GRADIENT, f' text-anchor="{anchor}"')
 
     def _at(self, u: float, v: float) -> str:
         return "{:.1f},{:.1f}".format(*self.point((u, v)))

@@ -25,6 +25,7 @@ LOOKS = {
     "data": Look("#EEF0F3", "#8A94A3", 0.8, "note"),
     "parameter": Look("#DCE9F9", "#1F5FA8", 1.8, "box"),
     "operation": Look("#FFFFFF", "#98A2B3", 0.8, "round"),
+    "layer": Look("#F7F8FA", "#98A2B3", 1.2, "round"),
 }
 ROOT_FILL = "#FFF1D6"
 ROOT_LINE = "#B54708"
