@@ -15,7 +15,7 @@ MADE  := $(READY)python-$(subst /,_,$(PYTHON))
 # Two pip runs must never write into one .venv at once.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help train test check lint types examples notebook bench clean
+.PHONY: help train test check lint types examples notebook bench mutants clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,18 @@ notebook: $(READY)check
 bench: $(READY)bench  ## measure this project beside its peers (ARGS)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+# On a copy: a run that is broken off leaves its last mistake in the source.
+mutants: $(READY)mutants  ## plant mistakes in the engine, list those that no test notices (takes hours)
+	rm -rf build/mutants
+	mkdir -p build/mutants
+	cp -R tinygrad_edu nn tests examples docs Makefile pyproject.toml *.md build/mutants
+	@cd build/mutants && PATH="$(CURDIR)/$(BIN):$$PATH" && export OPENBLAS_NUM_THREADS=1 && \
+	cosmic-ray init tests/mutants.toml mutants.sqlite && \
+	cr-filter-operators mutants.sqlite tests/mutants.toml && \
+	cosmic-ray --verbosity=INFO baseline tests/mutants.toml && \
+	cosmic-ray exec tests/mutants.toml mutants.sqlite && \
+	cr-report --surviving-only --show-diff mutants.sqlite
+
 clean:  ## remove .venv, caches and build products (runs/ stays: it holds your results)
 	rm -rf .venv build dist *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
@@ -70,8 +82,9 @@ $(READY)train: WANTED = -e '.[train]'
 $(READY)test:  WANTED = -e '.[test,train]'
 $(READY)check: WANTED = -e '.[dev]'
 $(READY)bench: WANTED = -e '.[bench]' $(TORCH)
+$(READY)mutants: WANTED = -e '.[mutants]'
 
-$(READY)train $(READY)test $(READY)check $(READY)bench: $(MADE) pyproject.toml
+$(READY)train $(READY)test $(READY)check $(READY)bench $(READY)mutants: $(MADE) pyproject.toml
 	@echo "Setting up .venv: pip install $(WANTED)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check $(WANTED)
 	@touch $@

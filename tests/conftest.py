@@ -19,6 +19,9 @@ settings.register_profile(
     "ci", max_examples=200, deadline=None, derandomize=True, database=None, print_blob=True
 )  # the same examples every time: a pull request never fails by chance
 settings.register_profile(
+    "mutants", max_examples=10, deadline=None, derandomize=True, database=None
+)  # short: it runs once for every mistake that `make mutants` plants
+settings.register_profile(
     "nightly",
     max_examples=20_000,
     deadline=None,
