@@ -77,7 +77,7 @@ def quantile(x: Any, q: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
     q is one share or a list of them, which become the first axis.
     q = 0 is the smallest entry, 1/2 the median, 1 the largest.  The gradient goes to the (at most two) entries
-    that it is made of; where there is a NaN, the answer is NaN.
+    that it is made of; where there is a NaN, the answer is the last one, and so is the gradient.
     """
     if getattr(q, "requires_grad", False):
         raise DtypeError("quantile and percentile have no derivative in the share q: use q.detach()")
@@ -97,7 +97,7 @@ def quantile(x: Any, q: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     if part:
         y = y * (1 - part) + _entry(lines, order, low + 1) * part
     last = _entry(lines, order, n - 1)
-    y = e.where(e.isnan(last), np.nan, y)  # NaN is the last in order
+    y = e.where(e.isnan(last), last, y)  # NaN is the last in order
     return reshape(y, tuple(1 if i in axes else m for i, m in enumerate(x.shape))) if keepdims else y
 
 

@@ -270,7 +270,7 @@ def _vector_norm(x: Any, p: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     if p == -np.inf:
         return min(e.absolute(x), axes, keepdims)
     if p == 0:
-        return sum(e.absolute(e.sign(x)), axes, keepdims)
+        return sum(e.absolute(e.sign(without_nan(x, 1))), axes, keepdims)  # as in NumPy, NaN is not 0
     if p < 1:  # not a norm, but NumPy computes it
         return sum(e.absolute(x) ** p, axes, keepdims) ** (1 / p)
     return reduce.norm(x, axis=axes, keepdims=keepdims, p=float(p))

@@ -39,6 +39,7 @@ def _power_dx(g: Any, z: Any, x: Any, n: Any) -> Any:
     if isinstance(n, (int, float)):
         return g * (n * x ** (n - 1)) if n != 0 else zeros_like(g)
     flat = (n == 0) & ((absolute(x) < np.finfo(z.dtype).tiny) | (absolute(x) == np.inf) | isnan(x))
+    g = where((n == 0) & ~isfinite(g), 0, g)
     return g * (n * where(flat, 1, x) ** (n - 1.0))  # 1.0, and not 1: an unsigned 0 would wrap
 
 
@@ -60,8 +61,8 @@ def _larger(g: Any, mine: Any, other: Any) -> Any:
 
 
 def _larger_number(g: Any, z: Any, mine: Any, other: Any) -> Any:
-    """As _larger, but a NaN beside a number has no part in the result."""
-    return where(isnan(mine) & ~isnan(z), 0, _larger(g, mine, other))
+    """As _larger, but a NaN beside a number has no part in the result; two NaN are a tie."""
+    return where(isnan(z), g / 2, where(isnan(mine), 0, _larger(g, mine, other)))
 
 
 def _hypot_dx(g: Any, z: Any, x: Any, y: Any) -> Any:
@@ -186,7 +187,7 @@ logical_xor = elementwise("logical_xor", np.logical_xor,  None, None,           
 logical_not = elementwise("logical_not", np.logical_not, None,                               formula="is x false?")
 isnan: Op   = elementwise("isnan",    np.isnan,           None,                               formula="is x NaN?")
 isinf       = elementwise("isinf",    np.isinf,           None,                               formula="is x infinite?")
-isfinite    = elementwise("isfinite", np.isfinite,        None,                               formula="is x a finite number?")
+isfinite: Op = elementwise("isfinite", np.isfinite,        None,                               formula="is x a finite number?")
 signbit     = elementwise("signbit",  np.signbit,         None,                               formula="is x negative, or -0?")
 isclose     = elementwise("isclose",  lambda x, y, *, rtol, atol, equal_nan: np.isclose(x, y, rtol, atol, equal_nan), None, None, formula="|x - y| ≤ atol + rtol |y|")
 

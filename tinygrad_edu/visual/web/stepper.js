@@ -1631,17 +1631,18 @@ function setPredict(on) {
 function setCode(on) { state.code = on; byId("code-button").setAttribute("aria-pressed", String(on)); if (on && !inspected()) state.chosen = root.id; update(); }
 
 function pressed(event) {
-  const inField = event.target.closest("input, select, textarea, dialog"), key = event.key, box = byId("dialog");
+  const box = byId("dialog"), key = event.key, gone = event.target.closest("dialog") && !box.open;  // for a moment, what was closed has the focus
+  const within = (what) => (gone ? null : event.target.closest(what)), inField = within("input, select, textarea");
   if (key === "Escape" && box.open) { event.preventDefault(); box.close(); return; }
-  if (event.ctrlKey || event.metaKey || event.altKey || inField) { if (key === "Escape" && inField && !event.target.closest("dialog")) inField.blur(); return; }
-  const inTabs = event.target.closest("[role=tablist]");
+  if (event.ctrlKey || event.metaKey || event.altKey || inField || box.open) { if (key === "Escape" && inField) inField.blur(); return; }
+  const inTabs = within("[role=tablist]");
   if (inTabs && ["ArrowLeft", "ArrowRight", "Home", "End"].includes(key)) {
     const names = ["network", "graph", "table"].filter((n) => n !== "network" || columns.length), here = names.indexOf(state.view);
     event.preventDefault();
     show(names[key === "Home" ? 0 : key === "End" ? names.length - 1 : (here + (key === "ArrowRight" ? 1 : names.length - 1)) % names.length], true);
     return;
   }
-  const inButton = event.target.closest("button"), inPicture = event.target.closest("#graph, #network"), inTable = event.target.closest("#view-table");
+  const inButton = within("button"), inPicture = within("#graph, #network"), inTable = within("#view-table");
   const act = {
     ArrowRight: () => move(1, event.shiftKey), ArrowLeft: () => move(-1, event.shiftKey), Home: () => go(0), End: () => go(N),
     ArrowDown: inPicture ? () => walk(state.view === "network" ? network.order : graph.order, 1) : event.target.id === "track" ? () => move(-1) : null,
