@@ -1,13 +1,38 @@
-"""Draw the pictures of the README: python docs/make_images.py (needs dot)."""
+"""Draw the pictures of the README and of docs/pictures.md: python docs/make_images.py (needs dot and Chromium)."""
 
+import io
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from PIL import Image
+from playwright.sync_api import sync_playwright
 
 import nn
-from tinygrad_edu import Tensor, draw
+from tinygrad_edu import Tensor, draw, trace, universal
 
 FOLDER = Path(__file__).parent / "images"
+
+
+def kept_small(png: bytes, name: str) -> None:
+    """Save a screenshot with a palette of 128 colours: a third of its size, and nobody sees it."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    picture.save(FOLDER / f"{name}.png", optimize=True)
+    print(f"{name}.png: {(FOLDER / f'{name}.png').stat().st_size / 1000:.0f} kB")
+
+
+def shot(browser: Any, page: Any, name: str, *keys: str, dark: bool = False, height: int = 800) -> None:
+    """What a page shows after some keys."""
+    tab = browser.new_page(
+        viewport={"width": 1280, "height": height}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
+    )
+    tab.set_content(page.html)
+    for key in keys:
+        tab.keyboard.press(key)
+    kept_small(tab.screenshot(), name)
+    tab.close()
+
 
 # the README's first lines
 x, w, b = Tensor(0.5, name="x"), Tensor(-2.0, requires_grad=True, name="w"), Tensor(1.0, requires_grad=True, name="b")
@@ -26,3 +51,26 @@ left, right = figure.subplots(1, 2)
 history.plot(left)
 nn.plot.confusion(net, digits.test, right)
 figure.savefig(FOLDER / "training.png", dpi=80)
+
+# the pages
+small, cost = nn.MLP([3, 4, 2], rng=1, dtype=np.float64), nn.QuadraticCost()
+example, answer = np.array([[0.1, 0.9, 0.5]]), np.array([[1.0, 0.0]])
+stepper = trace(lambda: cost(small(example), answer), small, eta=3.0).page()
+scalars = trace(lambda: 0.5 * ((w * x + b).sigmoid() - 1) ** 2, eta=1.0).page()
+playground = universal(np.sin, hidden=2)
+pad = nn.draw_digit_page(net, digits, history)
+program = next(p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name)))
+with sync_playwright() as playwright:
+    browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    to_bp2 = ["Shift+ArrowRight"] * 2 + ["ArrowRight"]
+    shot(browser, stepper, "stepper", *to_bp2)
+    shot(browser, stepper, "stepper-dark", *to_bp2, dark=True)
+    shot(browser, scalars, "stepper-graph", *["ArrowRight"] * 9)
+    shot(browser, playground, "universal", height=830)
+    shot(browser, playground, "universal-dark", height=830, dark=True)
+    shot(browser, pad, "digit", height=980)
+    shot(browser, pad, "digit-dark", height=980, dark=True)
+    tab = browser.new_page(viewport={"width": 640, "height": 600})
+    tab.set_content(net.draw(digits.test.x[0]).svg)
+    kept_small(tab.locator("svg").screenshot(), "network")
+    browser.close()
