@@ -6,7 +6,7 @@ A new function is one line: `"exp2": S("te.exp2(x), np.exp2(x)", lambda x: np.ex
 import ast
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from program_choices import (
@@ -213,7 +213,7 @@ OPS: dict[str, S] = {
     "log1p": S("te.log1p(x) ; np.log1p(x)", lambda x: 2 * np.arctanh(x / (2 + x)), "torch.log1p(x)", domain=("inside",)),
     "log2": S("te.log2(x) ; np.log2(x)", lambda x: np.log(x) / np.log(2), "torch.log2(x)", domain=(POSITIVE,)),
     "log10": S("te.log10(x) ; np.log10(x)", lambda x: np.log(x) / np.log(10), "torch.log10(x)", domain=(POSITIVE,)),
-    "cbrt": S("te.cbrt(x) ; np.cbrt(x)", cube_root, "torch.sign(x) * torch.abs(x) ** (1 / 3)", domain=(NONZERO,)),
+    "cbrt": S("te.cbrt(x) ; np.cbrt(x)", cube_root, "(s := torch.copysign(torch.ones_like(x), x)) * (s * x) ** (1 / 3)", domain=(NONZERO,)),
     "reciprocal": S("te.reciprocal(x) ; np.reciprocal(x)", lambda x: 1 / x, "torch.reciprocal(x)", domain=(NONZERO,)),
     "deg2rad": S("te.deg2rad(x) ; np.deg2rad(x)", lambda x: x * np.pi / 180, "torch.deg2rad(x)"),
     "radians": S("te.radians(x) ; np.radians(x)", lambda x: x * np.pi / 180, "torch.deg2rad(x)"),
@@ -221,11 +221,11 @@ OPS: dict[str, S] = {
     "degrees": S("te.degrees(x) ; np.degrees(x)", lambda x: x / np.pi * 180, "torch.rad2deg(x)"),
     "erf": S("te.erf(x)", error_function, "torch.erf(x)", domain=(BOUNDED,)),
     "sinc": S("te.sinc(x) ; np.sinc(x)", cardinal_sine, "torch.sinc(x)"),
-    "softplus": S("te.softplus(x)", lambda x: soft_larger(x, 0 * x), "torch.logaddexp(x, 0 * x)"),
+    "softplus": S("te.softplus(x)", lambda x: soft_larger(x, 0 * x), "torch.nn.functional.softplus(x, threshold=40)"),
     "log_sigmoid": S("te.log_sigmoid(x)", lambda x: -soft_larger(-x, 0 * x), "torch.nn.functional.logsigmoid(x)"),
-    "silu": S("te.silu(x)", lambda x: x * logistic(x), "torch.nn.functional.silu(x)"),
-    "gelu": S("te.gelu(x)", lambda x: x * (1 + error_function(x / np.sqrt(2))) / 2, "torch.nn.functional.gelu(x)", domain=(BOUNDED,)),
-    "gelu_tanh": S("te.gelu(x, 'tanh') ; te.gelu(x, approximate='tanh')", lambda x: x * logistic(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)), "torch.nn.functional.gelu(x, approximate='tanh')", domain=(BOUNDED,)),
+    "silu": S("te.silu(x)", lambda x: x * logistic(x), "x * torch.sigmoid(x)"),
+    "gelu": S("te.gelu(x)", lambda x: x * (1 + error_function(x / np.sqrt(2))) / 2, "x * (0.5 * (1 + torch.erf(x / 2**0.5)))", domain=(BOUNDED,)),
+    "gelu_tanh": S("te.gelu(x, 'tanh') ; te.gelu(x, approximate='tanh')", lambda x: x * logistic(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)), "x * (0.5 * (1 + torch.tanh((2 / np.pi) ** 0.5 * (x.clip(-30, 30) + 0.044715 * x.clip(-30, 30) ** 3))))", domain=(BOUNDED,)),
     "leaky_relu": S("te.leaky_relu(x, c)", lambda x, c: np.where(np.real(x) <= 0, c, 1) * x, "torch.nn.functional.leaky_relu(x, c)", of(c=(0.01, 0.5)), kink=lambda x, c: apart(x)),
     "elu": S("te.elu(x, c)", lambda x, c: np.where(np.real(x) <= 0, c * (np.exp(smaller(x, 0 * x)) - 1), x), "torch.nn.functional.elu(x, c)", of(c=(1.0, 0.5)), kink=lambda x, c: apart(x)),
     "fabs": S("te.fabs(x) ; np.fabs(x)", magnitude, "torch.abs(x)", kink=apart),
@@ -242,13 +242,13 @@ OPS: dict[str, S] = {
     "xlogy": S("te.xlogy(x, y)", lambda x, y: x * np.log(y), "torch.xlogy(x, y)", domain=(None, POSITIVE)),
     "remainder": S("te.remainder(x, y) ; x % y ; np.remainder(x, y) ; np.mod(x, y)", lambda x, y: x - y * whole(np.real(x) / np.real(y)), "torch.remainder(x, y)", domain=(None, NONZERO), kink=lambda x, y: from_steps(x / y)),
     "fmod": S("te.fmod(x, y) ; np.fmod(x, y)", lambda x, y: x - y * np.trunc(np.real(x) / np.real(y)), "torch.fmod(x, y)", domain=(None, NONZERO), kink=lambda x, y: from_steps(x / y)),
-    "floor_divide": S("te.floor_divide(x, y) ; x // y ; np.floor_divide(x, y)", lambda x, y: whole(np.real(x) / np.real(y)), "torch.floor(x / y)", domain=(None, NONZERO), kink=lambda x, y: from_steps(x / y)),
-    "heaviside": S("te.heaviside(x, y) ; np.heaviside(x, y)", lambda x, y: 1.0 * (np.real(x) > 0) + 0 * y, "0.0 * y + (x > 0) + 0.0 * torch.sign(x)", kink=lambda x, y: apart(x)),
+    "floor_divide": S("te.floor_divide(x, y) ; x // y ; np.floor_divide(x, y)", lambda x, y: whole(np.real(x) / np.real(y)), "torch.div(x, y, rounding_mode='floor')", domain=(None, NONZERO), kink=lambda x, y: from_steps(x / y)),
+    "heaviside": S("te.heaviside(x, y) ; np.heaviside(x, y)", lambda x, y: 1.0 * (np.real(x) > 0) + 0 * y, "torch.where(x == 0, y, torch.where(torch.isnan(x), torch.nan, (1 + torch.sign(x)) / 2))", kink=lambda x, y: apart(x)),
     "copysign": S("te.copysign(x, y) ; np.copysign(x, y)", lambda x, y: np.where((np.real(x) > 0) == (np.real(y) > 0), x, -x), "torch.copysign(x, y)", kink=lambda x, y: apart(x, y)),
     "fmax": S("te.fmax(x, y) ; np.fmax(x, y)", larger, "torch.fmax(x, y)", kink=lambda x, y: apart(x - y)),
     "fmin": S("te.fmin(x, y) ; np.fmin(x, y)", smaller, "torch.fmin(x, y)", kink=lambda x, y: apart(x - y)),
-    "nan_to_num": S("te.nan_to_num(te.where(x > 0, x, np.nan), nan=c) ; np.nan_to_num(np.where(x > 0, x, np.nan), nan=c)", lambda x, c: np.where(np.real(x) > 0, x, c), "torch.where(x > 0, x, c)", of(c=(0.0, -1.5)), kink=lambda x, c: apart(x)),
-    "isclose": S("te.where(te.isclose(x, y, 0.25, 0.5), x, y) ; np.where(~(te.isclose(x, y, 0.25, 0.5)), y, x)", lambda x, y: np.where(np.abs(np.real(x - y)) <= 0.5 + 0.25 * np.abs(np.real(y)), x, y), "torch.where(torch.abs(x - y) <= 0.5 + 0.25 * torch.abs(y), x, y)", kink=lambda x, y: apart(np.abs(x - y) - 0.5 - 0.25 * np.abs(y))),
+    "nan_to_num": S("te.nan_to_num(te.where(x > 0, x, np.nan), nan=c, posinf=8.0) ; np.nan_to_num(np.where(x > 0, x, np.nan), nan=c, posinf=8.0)", lambda x, c: np.where(np.real(x) > 0, x, c), "torch.where(x > 0, torch.where(x < torch.inf, x, 8.0), c)", of(c=(0.0, -1.5)), kink=lambda x, c: apart(x)),
+    "isclose": S("te.where(te.isclose(x, y, 0.25, 0.5), x, y) ; np.where(~(te.isclose(x, y, 0.25, 0.5)), y, x)", lambda x, y: np.where(np.abs(np.real(x - y)) <= 0.5 + 0.25 * np.abs(np.real(y)), x, y), "torch.where(torch.isclose(x, y, 0.25, 0.5), x, y)", kink=lambda x, y: apart(np.abs(x - y) - 0.5 - 0.25 * np.abs(y))),
     "equal": S("te.where((x == y) | (x < y), y, 2 * x) ; te.where(~(x != y) | (x < y), y, 2 * x)", lambda x, y: np.where(np.real(x) <= np.real(y), y, x + x), "torch.where(x <= y, y, x + x)", kink=lambda x, y: apart(x - y)),
     "sigmoid": S("te.sigmoid(x) ; x.sigmoid()", logistic, "torch.sigmoid(x)"),
     "relu": S("te.relu(x) ; x.relu()", lambda x: x * (np.real(x) > 0), "torch.relu(x)", kink=apart),
@@ -294,26 +294,26 @@ OPS: dict[str, S] = {
     "average": S("te.average(x, axis, y, keepdims=keepdims) ; np.average(x, axis, y, keepdims=keepdims)", lambda x, y, axis, keepdims: np.sum(x * y, axis=axis, keepdims=keepdims) / np.sum(y, axis=axis, keepdims=keepdims), "total(x * y, axis, keepdims) / total(y, axis, keepdims)", lambda c, x, y: axes(c, x), domain=(None, POSITIVE), fits=equal),
     "average_of_lines": S("te.average(x, axis, a) ; np.average(x, axis, a)", lambda x, axis, a: np.tensordot(x, a, (axis, 0)) / np.sum(a), "", lambda c, x: {**(one_axis()(c, x) or {}), "a": np.array([0.5, 2.0, 1.0])[: x[-1]]}, takes=lambda x: bool(x) and 0 not in x and set(x) == {x[-1]} and x[-1] <= 3),
     "norm": S("te.norm(x, None, axis, keepdims) ; x.norm(axis=axis, keepdims=keepdims)", grouped(lambda x: np.sqrt(np.sum(x * x, axis=-1))), "grouped(lambda v: torch.linalg.vector_norm(v, 2, -1), x, axis, keepdims)", axes, kink=lambda x, axis, keepdims: apart(np.sqrt(np.sum(x * x, axis=axis)))),
-    "norm_of_vectors": S("te.norm(x, p, axis, keepdims) ; x.norm(p, axis, keepdims) ; np.linalg.norm(x, p, axis, keepdims)", grouped(vector_norms), "grouped(lambda v: torch.linalg.vector_norm(v, p, -1) + 0 * v.sum(-1), x, axis, keepdims)", both(one_axis(), of(p=(2, 1, 3, np.inf, -np.inf, 0, 1.5, 0.5), keepdims=(False, True))), kink=norm_kink),
+    "norm_of_vectors": S("te.norm(x, p, axis, keepdims) ; x.norm(p, axis, keepdims) ; np.linalg.norm(x, p, axis, keepdims)", grouped(vector_norms), "grouped(lambda v: torch.linalg.vector_norm(v, p, -1) + 0 * torch.sign(v).sum(-1), x, axis, keepdims)", both(one_axis(), of(p=(2, 1, 3, np.inf, -np.inf, 0, 1.5, 0.5), keepdims=(False, True))), kink=norm_kink),
     "norm_of_matrices": S("te.norm(x, p, axis, keepdims) ; x.norm(p, axis, keepdims) ; np.linalg.norm(x, p, axis, keepdims)", matrix_norm, "torch.linalg.matrix_norm(x, p, axis, keepdim=keepdims)", of(axis=((0, 1), (1, 0), (-1, 0)), p=("fro", 1, -1, np.inf, -np.inf), keepdims=(False, True)), kink=matrix_norm_kink, takes=axes_at_least(2)),
     "norm_by_singular_values": S("te.norm(x, p, axis, keepdims) ; x.norm(p, axis, keepdims) ; np.linalg.norm(x, p, axis, keepdims)", singular_norm, "torch.linalg.matrix_norm(x, p, axis, keepdim=keepdims)", of(axis=((0, 1), (1, 0), (-1, 0)), p=(2, "nuc", -2), keepdims=(False, True)), kink=singular_kink, takes=axes_at_least(2)),
     "cumsum": S("te.cumsum(x, axis) ; x.cumsum(axis) ; np.cumsum(x, axis=axis)", running(lambda y, x: y + x), "x.reshape(-1).cumsum(0) if axis is None else x.cumsum(axis)", along_one),
-    "cumprod": S("te.cumprod(x, axis) ; x.cumprod(axis) ; np.cumprod(x, axis=axis)", running(lambda y, x: y * x), "x.reshape(-1).cumprod(0) if axis is None else x.cumprod(axis)", along_one, domain=(BOUNDED,)),
+    "cumprod": S("te.cumprod(x, axis) ; x.cumprod(axis) ; np.cumprod(x, axis=axis)", running(lambda y, x: y * x), "running_product(x.reshape(-1), 0) if axis is None else running_product(x, axis)", along_one, domain=(BOUNDED,)),
     "all": S("te.where(te.all(x > 0, axis, True), x, -x) ; te.where((x > 0).all(axis, True), x, -x) ; np.where(np.all(x > 0, axis=axis, keepdims=True), x, -x)", lambda x, axis, keepdims: np.where(np.min(np.real(x), axis=axis, keepdims=True, initial=1) > 0, x, -x), "torch.where(grouped(lambda v: (v > 0).all(-1), x, axis, True), x, -x)", axes, kink=lambda x, axis, keepdims: apart(x)),
     "any": S("te.where(te.any(x > 0, axis, True), x, -x) ; te.where((x > 0).any(axis, True), x, -x) ; np.where(np.any(x > 0, axis=axis, keepdims=True), x, -x)", lambda x, axis, keepdims: np.where(np.max(np.real(x), axis=axis, keepdims=True, initial=-1) > 0, x, -x), "torch.where(grouped(lambda v: (v > 0).any(-1), x, axis, True), x, -x)", axes, kink=lambda x, axis, keepdims: apart(x)),
     "count_nonzero": S("te.where(te.count_nonzero(x > 0, axis, True) > 1, x, -x) ; np.where(np.count_nonzero(x > 0, axis=axis, keepdims=True) > 1, x, -x)", lambda x, axis, keepdims: np.where(np.sum(np.real(x) > 0, axis=axis, keepdims=True) > 1, x, -x), "torch.where(grouped(lambda v: (v > 0).sum(-1), x, axis, True) > 1, x, -x)", axes, kink=lambda x, axis, keepdims: apart(x)),
     # in order
-    "sort": S("te.sort(x, axis) ; np.sort(x, axis=axis)", in_order, "x.reshape(-1).sort()[0] if axis is None else x.sort(axis)[0]", along_one, kink=order_kink),
-    "sort_falling": S("te.sort(x, axis, descending=True)", lambda x, axis: in_order(x, axis, True), "x.reshape(-1).sort(descending=True)[0] if axis is None else x.sort(axis, True)[0]", along_one, kink=order_kink),
-    "argsort": S("te.take_along_axis(x, te.argsort(x, axis), axis) ; te.take_along_axis(x, x.argsort(axis), axis) ; np.take_along_axis(x, np.argsort(x, axis=axis), axis)", in_order, "x.reshape(-1).sort()[0] if axis is None else x.sort(axis)[0]", along_one, kink=order_kink),
-    "argmax": S("te.take_along_axis(x, te.argmax(x, axis, True), axis) ; te.take_along_axis(x, x.argmax(axis, True), axis) ; np.take_along_axis(x, np.argmax(x, axis=axis, keepdims=True), axis)", lambda x, axis: top(x, axis, True), "x.amax(axis, True)", one_axis(), kink=lambda x, axis: gap(1)(x, axis, True)),
-    "argmin": S("te.take_along_axis(x, te.argmin(x, axis, True), axis) ; te.take_along_axis(x, x.argmin(axis, True), axis) ; np.take_along_axis(x, np.argmin(x, axis=axis, keepdims=True), axis)", lambda x, axis: top(x, axis, True, -1), "x.amin(axis, True)", one_axis(), kink=lambda x, axis: gap(-1)(x, axis, True)),
-    "topk": S("te.topk(x, k, axis)[0]", lambda x, k, axis: np.take(in_order(x, axis, True), range(k), axis), "x.topk(k, axis)[0]", largest_few, kink=order_kink),
-    "topk_smallest": S("te.topk(x, k, axis, largest=False)[0]", lambda x, k, axis: np.take(in_order(x, axis), range(k), axis), "x.topk(k, axis, False)[0]", largest_few, kink=order_kink),
-    "median": S("te.median(x, axis, keepdims) ; np.median(x, axis=axis, keepdims=keepdims)", grouped(lambda x: quantiles(x, 0.5)), "grouped(lambda v: v.quantile(0.5, -1), x, axis, keepdims)", axes, kink=neighbours),
-    "quantile": S("te.quantile(x, q, axis, keepdims) ; np.quantile(x, q, axis=axis, keepdims=keepdims)", grouped(quantiles), "grouped(lambda v: v.quantile(q, -1), x, axis, keepdims)", both(axes, of(q=(0.25, 0.6, 0.0, 1.0))), kink=neighbours),
-    "quantiles": S("te.quantile(x, [0.25, 0.6], axis) ; np.quantile(x, [0.25, 0.6], axis=axis)", lambda x, axis: np.stack([grouped(quantiles)(x, axis, False, q=q) for q in (0.25, 0.6)]), "torch.stack([x.quantile(q, axis) for q in (0.25, 0.6)])", one_axis(), kink=neighbours),
-    "percentile": S("te.percentile(x, q, axis, keepdims) ; np.percentile(x, q, axis=axis, keepdims=keepdims)", grouped(lambda x, q: quantiles(x, q / 100)), "grouped(lambda v: v.quantile(q / 100, -1), x, axis, keepdims)", both(axes, of(q=(25, 60))), kink=neighbours),
+    "sort": S("te.sort(x, axis) ; np.sort(x, axis=axis)", in_order, "torch.sort(x.reshape(-1) if axis is None else x, stable=True, dim=axis or 0)[0]", along_one, kink=order_kink),
+    "sort_falling": S("te.sort(x, axis, descending=True)", lambda x, axis: in_order(x, axis, True), "torch.sort(x.reshape(-1) if axis is None else x, stable=True, dim=axis or 0, descending=True)[0]", along_one, kink=order_kink),
+    "argsort": S("te.take_along_axis(x, te.argsort(x, axis), axis) ; te.take_along_axis(x, x.argsort(axis), axis) ; np.take_along_axis(x, np.argsort(x, axis=axis), axis)", in_order, "torch.sort(x.reshape(-1) if axis is None else x, stable=True, dim=axis or 0)[0]", along_one, kink=order_kink),
+    "argmax": S("te.take_along_axis(x, te.argmax(x, axis, True), axis) ; te.take_along_axis(x, x.argmax(axis, True), axis) ; np.take_along_axis(x, np.argmax(x, axis=axis, keepdims=True), axis)", lambda x, axis: top(x, axis, True), "x.gather(axis, x.argmax(axis, True))", one_axis(), kink=lambda x, axis: gap(1)(x, axis, True)),
+    "argmin": S("te.take_along_axis(x, te.argmin(x, axis, True), axis) ; te.take_along_axis(x, x.argmin(axis, True), axis) ; np.take_along_axis(x, np.argmin(x, axis=axis, keepdims=True), axis)", lambda x, axis: top(x, axis, True, -1), "x.gather(axis, x.argmin(axis, True))", one_axis(), kink=lambda x, axis: gap(-1)(x, axis, True)),
+    "topk": S("te.topk(x, k, axis)[0]", lambda x, k, axis: np.take(in_order(x, axis, True), range(k), axis), "torch.sort(x, stable=True, dim=axis, descending=True)[0].narrow(axis, 0, k)", largest_few, kink=order_kink),
+    "topk_smallest": S("te.topk(x, k, axis, largest=False)[0]", lambda x, k, axis: np.take(in_order(x, axis), range(k), axis), "torch.sort(x, stable=True, dim=axis)[0].narrow(axis, 0, k)", largest_few, kink=order_kink),
+    "median": S("te.median(x, axis, keepdims) ; np.median(x, axis=axis, keepdims=keepdims)", grouped(lambda x: quantiles(x, 0.5)), "grouped(lambda v: quantile(v, 0.5), x, axis, keepdims)", axes, kink=neighbours),
+    "quantile": S("te.quantile(x, q, axis, keepdims) ; np.quantile(x, q, axis=axis, keepdims=keepdims)", grouped(quantiles), "grouped(lambda v: quantile(v, q), x, axis, keepdims)", both(axes, of(q=(0.25, 0.6, 0.0, 1.0))), kink=neighbours),
+    "quantiles": S("te.quantile(x, [0.25, 0.6], axis) ; np.quantile(x, [0.25, 0.6], axis=axis)", lambda x, axis: np.stack([grouped(quantiles)(x, axis, False, q=q) for q in (0.25, 0.6)]), "torch.stack([grouped(lambda v: quantile(v, q), x, axis, False) for q in (0.25, 0.6)])", one_axis(), kink=neighbours),
+    "percentile": S("te.percentile(x, q, axis, keepdims) ; np.percentile(x, q, axis=axis, keepdims=keepdims)", grouped(lambda x, q: quantiles(x, q / 100)), "grouped(lambda v: quantile(v, q / 100), x, axis, keepdims)", both(axes, of(q=(25, 60))), kink=neighbours),
     "searchsorted": S("te.where(te.searchsorted([0.0, 1.0], x) == 1, x, -x)", lambda x: np.where((np.real(x) > 0) & (np.real(x) <= 1), x, -x), "torch.where((x > 0) & (x <= 1), x, -x)", kink=lambda x: apart(x, x - 1)),
     # products and costs
     "matmul": S("x @ y ; te.matmul(x, y) ; np.matmul(x, y)", np.matmul, "x @ y", fresh=second_factor, fits=lambda x, y: bool(x and y) and x[-1] == y[-2 if len(y) > 1 else 0]),
@@ -330,12 +330,12 @@ OPS: dict[str, S] = {
     "einsum": S("te.einsum(s + ',' + t + '->' + out, x, y) ; np.einsum(s + ',' + t + '->' + out, x, y) ; te.contract([x, y], [list(s), list(t)], list(out))", lambda x, y, s, t, out: np.einsum(s + "," + t + "->" + out, x, y), "torch.einsum(s + ',' + t + '->' + out, x, y)", letters, fits=any_shape),
     "einsum_alone": S("te.einsum(s + '->' + out, x) ; np.einsum(s + '->' + out, x)", lambda x, s, out: np.einsum(s + "->" + out, x), "torch.einsum(s + '->' + out, x)", letters),
     "einsum_dots": S("te.einsum('...i,...i', x, y) ; np.einsum('...i,...i', x, y)", lambda x, y: np.sum(x * y, axis=-1), "torch.einsum('...i,...i', x, y)", takes=axes_at_least(1), fits=lambda x, y: bool(y) and broadcast_together(x, y) and x[-1] == y[-1]),
-    "einsum_three": S("te.einsum('ij,kj,kl->il', x, y, x @ y.mT)", lambda x, y: np.matmul(np.matmul(x, y.T), np.matmul(x, y.T)), "x @ y.T @ x @ y.T", takes=lambda x: len(x) == 2 and x[0] == x[1], fits=equal),
+    "einsum_three": S("te.einsum('ij,kj,kl->il', x, y, x @ y.mT)", lambda x, y: np.matmul(np.matmul(x, y.T), np.matmul(x, y.T)), "(x @ y.T) @ (x @ y.T)", takes=lambda x: len(x) == 2 and x[0] == x[1], fits=equal),
     "matvec": S("te.matvec(x, y)", lambda x, y: np.einsum("...ij,...j->...i", x, y), "torch.einsum('...ij,...j->...i', x, y)", takes=axes_at_least(2), fresh=lambda c, x: [(*c.pick(((), x[:-2])), x[-1])], fits=lambda x, y: bool(y) and x[-1] == y[-1]),
     "vecmat": S("te.vecmat(y, x)", lambda x, y: np.einsum("...i,...ij->...j", y, x), "torch.einsum('...i,...ij->...j', y, x)", takes=axes_at_least(2), fresh=lambda c, x: [(*c.pick(((), x[:-2])), x[-2])], fits=lambda x, y: bool(y) and x[-2] == y[-1]),
     "vecdot": S("te.vecdot(x, y) ; np.vecdot(x, y)", lambda x, y: np.sum(x * y, axis=-1), "(x * y).sum(-1)", takes=axes_at_least(1), fits=lambda x, y: bool(y) and broadcast_together(x, y) and x[-1] == y[-1]),
     "cross": S("te.cross(x, y) ; np.cross(x, y)", right_angles, "torch.linalg.cross(*torch.broadcast_tensors(x, y))", takes=lambda x: x[-1:] == (3,), fits=lambda x, y: y[-1:] == (3,) and broadcast_together(x, y)),
-    "multi_dot": S("te.multi_dot([x, y.T, y]) ; np.linalg.multi_dot([x, y.T, y])", lambda x, y: np.einsum("ij,kj,kl->il", x, y, y), "x @ y.T @ y", takes=lambda x: len(x) == 2, fits=lambda x, y: len(y) == 2 and x[1] == y[1]),
+    "multi_dot": S("te.multi_dot([x, y.T, y]) ; np.linalg.multi_dot([x, y.T, y])", lambda x, y: np.einsum("ij,kj,kl->il", x, y, y), "x @ (y.T @ y) if x.shape[1] * (len(x) + len(y)) <= 2 * len(x) * len(y) else (x @ y.T) @ y", takes=lambda x: len(x) == 2, fits=lambda x, y: len(y) == 2 and x[1] == y[1]),
     # linear algebra
     "inv": S("te.inv(x) ; np.linalg.inv(x)", inverse, "torch.linalg.inv(x)", domain=("regular",), takes=axes_at_least(2)),
     "solve": S("te.solve(x, y) ; np.linalg.solve(x, y)", by_inverse, "torch.linalg.inv(x) @ y", domain=("regular",), takes=axes_at_least(2), fresh=lambda c, x: [(x[-2], *c.pick(((), (1,), (2,))))], fits=lambda x, y: bool(y) and y[-2 if len(y) > 1 else 0] == x[-2]),
@@ -346,7 +346,7 @@ OPS: dict[str, S] = {
     "svdvals": S("te.svdvals(x) ; np.linalg.svdvals(x)", singular_values, "torch.linalg.svdvals(x)", kink=singular_kink, takes=axes_at_least(2)),
     "eigvalsh": S("te.eigvalsh(x) ; np.linalg.eigvalsh(x + x.mT) / 2", eigenvalues, "torch.linalg.eigvalsh(x + x.mT) / 2", domain=("square",), kink=eigenvalue_kink, takes=axes_at_least(2)),
     "eigh": S("te.eigh(x)[1] * te.eigh(x).eigenvalues[..., None, :] ** 2 @ te.eigh(x)[1].mT", squared_symmetric, "(x + x.mT) @ (x + x.mT) / 4", domain=("square",), kink=eigenvalue_kink, takes=axes_at_least(2)),
-    "matrix_power": S("te.matrix_power(x, n) ; np.linalg.matrix_power(x, n)", matrix_powers, "torch.linalg.matrix_power(x, n) + 0 * x", of(n=(2, 3, 5, 1, 0)), domain=("square",), takes=axes_at_least(2)),
+    "matrix_power": S("te.matrix_power(x, n) ; np.linalg.matrix_power(x, n)", matrix_powers, "torch.linalg.matrix_power(x, n) + 0 * torch.sign(x)", of(n=(2, 3, 5, 1, 0)), domain=("square",), takes=axes_at_least(2)),
     "inverse_matrix_power": S("te.matrix_power(x, n) ; np.linalg.matrix_power(x, n)", matrix_powers, "torch.linalg.matrix_power(x, n)", of(n=(-1, -2)), domain=("regular",), takes=axes_at_least(2)),
     "diag": S("te.diag(x, k) ; np.diag(x, k)", lambda x, k: on_diagonal(x, k) if np.ndim(x) == 1 else diagonal_of(x, k), "torch.diag(x, k)", of(k=(0, 1, -1)), takes=lambda x: len(x) in (1, 2)),
     "diagflat": S("te.diagflat(x, k) ; np.diagflat(x, k)", on_diagonal, "torch.diagflat(x, k)", of(k=(0, 1, -1)), takes=lambda x: np.prod(x) < 8),
@@ -436,7 +436,7 @@ OPS: dict[str, S] = {
     # along an axis: differences, areas, lines between points
     "diff": S("te.diff(x, n, axis) ; np.diff(x, n, axis)", differences, "torch.diff(x, n, axis)", both(one_axis(), of(n=(1, 2, 0)))),
     "gradient": S("te.gradient(x, h, axis=axis)", sampled_slopes, "torch.gradient(x, spacing=h, dim=axis)[0]", both(one_axis(), of(h=(0.5, 1.0)))),
-    "trapezoid": S("te.trapezoid(x, y, axis=axis)", area, "torch.trapezoid(x, y, dim=axis)", one_axis(), fits=equal),
+    "trapezoid": S("te.trapezoid(x, y, axis=axis)", area, "torch.trapezoid(x, y, dim=axis) if x.shape[axis] else (x * y).sum(axis)", one_axis(), fits=equal),
     "interp": S("te.interp(x, [-1.0, 0.0, 0.5, 2.0], y) ; np.interp(x, [-1.0, 0.0, 0.5, 2.0], y)", lambda x, y: between_points(x, [-1.0, 0.0, 0.5, 2.0], y), "", fresh=lambda c, x: [(4,)], fits=no_other, kink=lambda x, y: apart(x + 1, x, x - 0.5, x - 2)),
     "convolve": S("te.convolve(te.ravel(x), y, mode) ; np.convolve(np.ravel(x), y, mode)", product_of_polynomials, "", of(mode=("full", "same", "valid")), takes=lambda x: 0 not in x, fresh=lambda c, x: [(c.pick((2, 3, 1)),)], fits=no_other),
     "polyval": S("te.polyval(y, x)", polynomial, "", domain=(BOUNDED,), fresh=lambda c, x: [(c.pick((3, 1, 2)),)], fits=no_other),
@@ -446,25 +446,107 @@ OPS: dict[str, S] = {
 }
 # fmt: on
 
-TORCH_DIFFERS = {  # where the policy is not PyTorch's: here, there, at, our gradient, theirs; and why
-    "clip": ("v.clip(0.0, 1.0)", "v.clip(0.0, 1.0)", [0.0, 1.0], [0, 0], [1, 1.25]),  # slope 0 at the bounds
-    "max": ("v.max()", "v.amax()", [np.nan, 1.0], [1, 0], [np.nan, np.nan]),  # the NaN alone receives the gradient
-    "min": ("v.min()", "v.amin()", [np.nan, 1.0], [1, 0], [np.nan, np.nan]),
-    "absolute": ("abs(v)", "abs(v)", [np.nan, 1.0], [np.nan, 1.25], [0, 1.25]),  # NaN in, NaN out
-    "sign": ("v * np.sign(v)", "v * v.sign()", [np.nan, 1.0], [np.nan, 1.25], [0, 1.25]),  # sign(NaN) is NaN, there 0
-    "logsumexp": ("v.logsumexp(0)", "v.logsumexp(0)", [-np.inf, -np.inf], [0, 0], [np.nan, np.nan]),  # policy C17
-    "softmax": ("v.softmax(0)[1]", "v.softmax(0)[1]", [np.inf, 0.0], [np.nan, np.nan], [np.nan, np.nan]),  # [NaN, 0]
-    "log_softmax": ("v.log_softmax(0)[1]", "v.log_softmax(0)[1]", [np.inf, 0.0], [np.nan, 1], [np.nan, np.nan]),
+
+class Differs(NamedTuple):
+    """A point where PyTorch does something else than the policy; at kinks, programs that come there are left out.
+
+    where   (*operands, **settings) -> is it there?  Entry by entry, or once
+    at      the operands and settings of one such point
+    ours    what is found there: the value, then the gradients of the operands
+    theirs  what PyTorch finds
+    """
+
+    where: Callable[..., Any]
+    at: tuple[list[Any], dict[str, Any]]
+    ours: list[Any]
+    theirs: list[Any]
+
+
+nan, inf = np.nan, np.inf
+ALL = {"axis": None, "keepdims": False}
+
+
+def tied_in_a_window(x: Any, **settings: Any) -> bool:
+    return not highest_kink(x, **settings) > 0  # or NaN
+
+
+def no_inverse(x: Any) -> bool:
+    return not np.all(np.isfinite(x)) or bool(np.any(np.abs(np.linalg.det(x)) < 1e-9))
+
+
+def not_finite(x: Any, *others: Any, **settings: Any) -> Any:
+    return ~np.isfinite(x)
+
+
+# fmt: off
+TORCH_DIFFERS: dict[str, Differs] = {
+    # at a bound the slope is 0, there 1; NaN passes the gradient on, there not
+    "clip": Differs(lambda x, lo, hi: (x == lo) | (x == hi) | np.isnan(x), ([[0.0, 1.0, nan]], {"lo": 0.0, "hi": 1.0}), [[0, 1, nan], [0, 0, 1.5]], [[0, 1, nan], [1, 1.25, 0]]),
+    # the NaN alone receives the gradient, there every entry is given NaN
+    "max": Differs(lambda x, axis, keepdims: np.isnan(x), ([[nan, 1.0]], ALL), [nan, [1, 0]], [nan, [nan, nan]]),
+    "min": Differs(lambda x, axis, keepdims: np.isnan(x), ([[nan, 1.0]], ALL), [nan, [1, 0]], [nan, [nan, nan]]),
+    "ptp": Differs(lambda x, axis, keepdims: np.isnan(x), ([[nan, 1.0]], ALL), [nan, [0, 0]], [nan, [nan, nan]]),
+    # NaN in, NaN out; there the slope of |x|, and the sign, of NaN are 0
+    "absolute": Differs(np.isnan, ([[nan, 1.0]], {}), [[nan, 1], [nan, 1.25]], [[nan, 1], [0, 1.25]]),
+    "fabs": Differs(np.isnan, ([[nan, 1.0]], {}), [[nan, 1], [nan, 1.25]], [[nan, 1], [0, 1.25]]),
+    "sign": Differs(np.isnan, ([[nan, 1.0]], {}), [[nan, 1], [0, 0]], [[0, 1], [0, 0]]),
+    # ties share, there all goes to the first
+    "fmax": Differs(lambda x, y: (x == y) | np.isnan(x) & np.isnan(y), ([[1.0, nan], [1.0, nan]], {}), [[1, nan], [0.5, 0.625], [0.5, 0.625]], [[1, nan], [1, 1.25], [0, 0]]),
+    "fmin": Differs(lambda x, y: (x == y) | np.isnan(x) & np.isnan(y), ([[1.0, nan], [1.0, nan]], {}), [[1, nan], [0.5, 0.625], [0.5, 0.625]], [[1, nan], [1, 1.25], [0, 0]]),
+    "max_pool1d": Differs(tied_in_a_window, ([[[1.0, 1.0]]], {"size": (2,), "stride": (1,), "pad": (0,), "dil": (1,)}), [[[1]], [[0.5, 0.5]]], [[[1]], [[1, 0]]]),
+    "max_pool2d": Differs(tied_in_a_window, ([[[[1.0, 1.0]]]], {"size": (1, 2), "stride": (1, 1), "pad": (0, 0), "dil": (1, 1)}), [[[[1]]], [[[0.5, 0.5]]]], [[[[1]]], [[[1, 0]]]]),
+    # slope 0 where all are 0, or -inf; there 0 / 0
+    "hypot": Differs(lambda x, y: (x == 0) & (y == 0), ([[0.0], [0.0]], {}), [[0], [0], [0]], [[0], [nan], [nan]]),
+    "xlogy": Differs(lambda x, y: (y <= 0) | (y == inf), ([[0.0, 0.0], [0.0, inf]], {}), [[0, 0], [0, 0], [0, 0]], [[0, 0], [0, inf], [nan, 0]]),
+    "logaddexp": Differs(lambda x, y: (x == -inf) & (y == -inf), ([[-inf], [-inf]], {}), [[-inf], [0], [0]], [[-inf], [nan], [nan]]),
+    "logaddexp2": Differs(lambda x, y: (x == -inf) & (y == -inf), ([[-inf], [-inf]], {}), [[-inf], [0], [0]], [[-inf], [nan], [nan]]),
+    "logsumexp": Differs(lambda x, axis, keepdims: np.max(x, axis=axis) == -inf, ([[-inf, -inf]], ALL), [-inf, [0, 0]], [-inf, [nan, nan]]),
+    # beside +inf entries are 0 and -inf, there NaN
+    "softmax": Differs(lambda x, axis: x == inf, ([[inf, 0.0]], {"axis": 0}), [[nan, 0], [nan, nan]], [[nan, nan], [nan, nan]]),
+    "log_softmax": Differs(lambda x, axis: x == inf, ([[inf, 0.0]], {"axis": 0}), [[nan, -inf], [nan, 1.25]], [[nan, nan], [nan, nan]]),
+    # the slope is the formula's; there a quotient, inf / inf
+    "copysign": Differs(lambda x, y: np.isinf(x), ([[inf], [-1.0]], {}), [[-inf], [-1], [0]], [[-inf], [nan], [0]]),
+    "prod": Differs(lambda x, axis, keepdims: ~np.isfinite(x), ([[inf, 2.0]], ALL), [inf, [2, inf]], [inf, [nan, inf]]),
+    "var": Differs(lambda x, axis, keepdims, ddof: np.isinf(x), ([[-inf, 1.0]], {**ALL, "ddof": 0}), [nan, [nan, nan]], [nan, [nan, inf]]),
+    "fmod": Differs(lambda x, y: np.isinf(x) | (y == 0), ([[inf, 1.0], [2.0, 0.0]], {}), [[nan, nan], [1, 1.25], [nan, nan]], [[nan, nan], [1, 1.25], [-inf, -inf]]),
+    # of a matrix that is not finite, every slope is NaN; of a singular one it is the cofactor, there 0
+    "det": Differs(no_inverse, ([[[0.0, 0.0], [0.0, 4.0]]], {}), [0, [[4, 0], [0, 0]]], [0, [[0, 0], [0, 0]]]),
+    "norm_of_matrices": Differs(lambda x, p, axis, keepdims: np.isnan(x), ([[[nan], [1.0]]], {"p": inf, "axis": (0, 1), "keepdims": False}), [nan, [[nan], [0]]], [nan, [[nan], [nan]]]),
+    "norm_of_vectors": Differs(lambda x, p, axis, keepdims: np.isnan(x) | (p < 1) & np.isinf(x), ([[nan]], {"p": inf, "axis": 0, "keepdims": False}), [nan, [nan]], [nan, [0]]),
+    # a NaN is not below 0
+    "leaky_relu": Differs(lambda x, c: np.isnan(x), ([[nan]], {"c": 0.5}), [[nan], [1]], [[nan], [0.5]]),
+    # out of the domain, the slope is the formula's, with the root of x - 1; there with that of x² - 1
+    "arccosh": Differs(lambda x: x <= -1, ([[-1.0, -2.0]], {}), [[nan, nan], [nan, nan]], [[nan, nan], [inf, 1.25 / 3**0.5]]),
 }
-TORCH_DIFFERS_IN_VALUES = {"softmax", "log_softmax"}  # entries beside +inf are 0 and -inf, there NaN
-NUMPY_DIFFERS = {  # what NumPy, or LAPACK, does in another way there; left out where PyTorch listens at kinks
-    "eigh": "PyTorch takes LAPACK's choice among equal eigenvalues, which share here, and raises at NaN",
-    "eigvalsh": "as eigh",
-    "svdvals": "as eigh; and where one is 0, its slope is LAPACK's choice",
-    "norm_by_singular_values": "as svdvals",
-    "linear": "the dot of a single column skips 0 × inf",
-    "power": "x ** 0.5 is sqrt(x) in arrays and pow in single numbers: NaN and inf at -inf",
-    "root": "x ** 0.5 is sqrt(x) in arrays and pow in single numbers: NaN and inf at -inf",
+# fmt: on
+AT_INFINITE_GRADIENTS: dict[str, tuple[Any, dict[str, Any], Any, Any]] = {
+    # where PyTorch differs if the gradient that comes in is not finite: the operand, settings, our slope, theirs
+    # the entries that are not the extremum have slope 0, there NaN = inf × 0
+    "max": ([0.0, 1.0], ALL, [0, inf], [nan, inf]),
+    "min": ([0.0, 1.0], ALL, [inf, 0], [inf, nan]),
+    "ptp": ([0.0, 1.0], ALL, [-inf, inf], [nan, nan]),
+    "norm_of_vectors": ([0.0, 1.0], {"p": inf, "axis": 0, "keepdims": False}, [0, inf], [nan, inf]),
+    "norm_of_matrices": ([[0.0, 1.0]], {"p": 1, "axis": (0, 1), "keepdims": False}, [[0, inf]], [[nan, inf]]),
+    # the slope goes through the mean, inf - inf; there it is x - mean
+    "var": ([0.0, 1.0], {**ALL, "ddof": 0}, [nan, nan], [-inf, inf]),
+    "std": ([0.0, 1.0], {**ALL, "ddof": 0}, [nan, nan], [-inf, inf]),
+    # the slope is 0 by a formula, there always
+    "sinc": ([0.0], {}, [nan], [0]),
+}
+UNSTEADY: dict[str, tuple[Callable[..., Any], str]] = {  # where no table could say what NumPy or PyTorch finds
+    "eigh": (lambda x: True, "PyTorch takes LAPACK's choice among equal eigenvalues, which share here; raises at NaN"),
+    "eigvalsh": (lambda x: True, "as eigh"),
+    "svdvals": (lambda x: True, "as eigh; and where one is 0, its slope is LAPACK's choice"),
+    "norm_by_singular_values": (lambda x, p, axis, keepdims: True, "as svdvals"),
+    "linear": (lambda x, w, b: not np.all(np.isfinite([*x.flat, *w.flat])), "the dot of a single column skips 0 × inf"),
+    "power": (lambda x, n: np.signbit(x) & ((x == 0) | np.isinf(x)), "x ** 0.5 is sqrt(x) in arrays, pow in numbers"),
+    "root": (lambda x, c: np.signbit(x) & ((x == 0) | np.isinf(x)), "x ** 0.5 is sqrt(x) in arrays, pow in numbers"),
+    "slogdet": (not_finite, "LAPACK's order in elimination: inf - inf"),
+    "inv": (not_finite, "as slogdet"),
+    "solve": (lambda x, y: not np.all(np.isfinite([*x.flat, *y.flat])), "as slogdet"),
+    "inverse_matrix_power": (not_finite, "as slogdet"),
+    "matrix_power": (not_finite, "which product of three is taken first"),
+    "elu": (lambda x, c: np.isnan(x), "what slope PyTorch has at NaN depends on its place in memory"),
 }
 
 NOT_IN_PROGRAMS = {  # public names, and why no program uses them

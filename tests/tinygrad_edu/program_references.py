@@ -260,7 +260,7 @@ def eigenvalues(x: Any) -> Any:
     if x.shape[-1] != x.shape[-2]:
         raise ValueError("square")
     x = (x + np.swapaxes(x, -1, -2)) / 2
-    shift = 1 + np.max(np.sum(np.abs(x), axis=-1), initial=0)
+    shift = 2 * np.max(np.sum(np.abs(x), axis=-1), initial=0) or 1.0  # of the size of x: no digit is lost
     return singular_values(x + shift * np.eye(x.shape[-1]))[..., ::-1] - shift
 
 

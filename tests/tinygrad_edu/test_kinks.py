@@ -423,7 +423,9 @@ row = te.TABLE.__getitem__
         (lambda y: row("copysign")(2.0, y), {0.0: 0, 1.0: 0}),
         (lambda x: row("fmax")(x, 1.0), {0.0: 0, 1.0: 0.5, 2.0: 1, nan: 0}),
         (lambda x: row("fmin")(1.0, x), {0.0: 1, 1.0: 0.5, 2.0: 0, nan: 0}),
-        (lambda x: row("fmax")(x, nan), {0.0: 1, nan: 1}),
+        (lambda x: row("fmax")(x, nan), {0.0: 1, nan: 0.5}),  # two NaN are a tie
+        (lambda x: row("fmin")(nan, x), {0.0: 1, nan: 0.5}),
+        (lambda x: row("fmax")(x, x), {1.0: 1, nan: 1}),
         (lambda x: row("hypot")(x, 0.0), {0.0: 0, 3.0: 1, -3.0: -1, 1e300: 1, 1e-300: 1}),
         (lambda y: row("arctan2")(y, 0.0), {0.0: 0, 3.0: 0, -3.0: 0}),
         (lambda y: row("arctan2")(y, 2.0), {0.0: 0.5}),
@@ -629,6 +631,56 @@ def test_C3_in_order_each_entry_keeps_its_own_gradient() -> None:
     p = leaf([2.0, 1.0, 2.0])
     reductions.ptp(p).backward(2.0)
     assert p.grad.tolist() == [1, -2, 1]
+
+
+@pytest.mark.parametrize(
+    "f", [ordering.median, lambda x: ordering.quantile(x, 0.6), lambda x: ordering.quantile(x, 0.0)]
+)
+def test_C5_the_last_nan_receives_the_gradient_of_a_quantile(f: Any) -> None:
+    for create_graph in (False, True):
+        x = leaf([2.0, nan, nan, -inf])
+        y = f(x)
+        y.backward(3.0, create_graph=create_graph)
+        assert np.isnan(y.item())
+        assert x.grad.tolist() == [0, 0, 3, 0]
+
+
+@pytest.mark.parametrize(
+    ("values", "q", "expected"),
+    [([inf], 0.25, inf), ([inf, inf], 0.25, inf), ([-inf, -inf], 0.5, -inf), ([0.0, inf], 0.6, inf)],
+)
+def test_a_quantile_beside_infinities(values: Any, q: float, expected: float) -> None:
+    assert ordering.quantile(leaf(values), q).item() == expected
+
+
+@pytest.mark.parametrize(
+    ("ord", "values", "norm", "slope"),
+    [(0.5, [0.0, 0.0], 0, [0, 0]), (0.5, [4.0, 0.0, -4.0], 16, [2, 0, -2]), (-1, [0.0, 2.0], 0, [0, 0])],
+)
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_C7_norms_of_an_order_below_one(ord: Any, values: Any, norm: float, slope: Any, create_graph: bool) -> None:
+    x = leaf(values)
+    with np.errstate(all="ignore"):
+        y = reductions.norm(x, ord)
+        y.backward(1.5, create_graph=create_graph)
+        assert y.item() == norm == np.linalg.norm(x.data, ord)
+    assert x.grad.tolist() == [1.5 * v for v in slope]
+
+
+def test_as_in_numpy_nan_is_one_of_the_entries_that_are_not_zero() -> None:
+    x = leaf([nan, 0.0, 2.0])
+    y = reductions.norm(x, 0)
+    y.backward()
+    assert y.item() == np.linalg.norm(x.data, 0) == 2
+    assert x.grad.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("n", [0, Tensor(0.0), Tensor([0.0]), np.zeros(1)], ids=["number", "0-d", "1-d", "array"])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_C10_x_to_the_0_is_constant_also_for_a_gradient_that_is_not_finite(n: Any, create_graph: bool) -> None:
+    x = leaf([1.0])
+    (x**n).backward([nan], create_graph=create_graph)
+    assert x.grad.tolist() == [0]
 
 
 def test_C15_the_sum_without_nan_sends_nothing_to_it() -> None:

@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from interpreters import (
     backward,
+    by_torch,
     check,
     check_kinks,
     directions,
@@ -23,9 +24,10 @@ from interpreters import (
     quiet,
     reference,
     seeds,
+    where_pytorch_differs,
 )
 from program_choices import Drawn, Rolled, uneven
-from program_ops import METHODS_NOT_IN_PROGRAMS, NOT_IN_PROGRAMS, OPS, TORCH_DIFFERS, TORCH_DIFFERS_IN_VALUES
+from program_ops import AT_INFINITE_GRADIENTS, METHODS_NOT_IN_PROGRAMS, NOT_IN_PROGRAMS, OPS, TORCH_DIFFERS
 from programs import (
     LAYOUTS,
     SPECIAL,
@@ -170,21 +172,47 @@ def test_programs_agree_with_pytorch(program: Program) -> None:
         check(program, torch=True)
 
 
+@some
+@given(programs(kinks=True, max_steps=8))
+def test_at_kinks_programs_agree_with_pytorch(program: Program) -> None:
+    pytest.importorskip("torch")
+    with quiet():
+        check_kinks(program, torch=True)
+
+
 @pytest.mark.parametrize("name", TORCH_DIFFERS)
 def test_where_pytorch_differs_it_still_does(name: str) -> None:
     """The table of divergences is not stale: ours is the policy, theirs is still another."""
-    torch = pytest.importorskip("torch")
-    here, there, at, ours, theirs = TORCH_DIFFERS[name]
-    x, y = Tensor(at, requires_grad=True), torch.tensor(at, dtype=torch.float64, requires_grad=True)
+    pytest.importorskip("torch")
+    differs = TORCH_DIFFERS[name]
+    operands, params = differs.at
+    assert np.any(differs.where(*map(np.array, operands), **params))
+    places = tuple(range(len(operands)))
+    program = Program((*(Leaf(np.array(x)) for x in operands), Step(name, places, params)), (len(operands),))
     with quiet():
-        z = eval(here, {"v": x, "np": np})
-        z.backward(uneven(z.shape))
-        w = eval(there, {"v": y})
-        w.backward(torch.tensor(uneven(tuple(w.shape))))
-    np.testing.assert_array_equal(x.grad.data, ours)
-    np.testing.assert_array_equal(y.grad.numpy(), theirs)
-    values_differ = not np.array_equal(z.data, w.detach().numpy(), equal_nan=True)
-    assert values_differ if name in TORCH_DIFFERS_IN_VALUES else not np.array_equal(ours, theirs, equal_nan=True)
+        values = eager(program)
+        grads = backward(program, values, seeds(program, values))
+        their_values, their_grads = by_torch(program)
+    ours = [values[-1].data, *(grads[i] for i in program.leaves)]
+    theirs = [their_values[-1], *(their_grads[i] for i in program.leaves)]
+    for found, expected in zip([*ours, *theirs], [*differs.ours, *differs.theirs], strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(differs.ours, differs.theirs, strict=True))
+
+
+@pytest.mark.parametrize("name", AT_INFINITE_GRADIENTS)
+def test_where_pytorch_differs_at_infinite_gradients_it_still_does(name: str) -> None:
+    pytest.importorskip("torch")
+    operand, params, expected, their_expected = AT_INFINITE_GRADIENTS[name]
+    steps = Leaf(np.array(operand)), Leaf(np.array(inf), False), Step(name, (0,), params), Step("multiply", (1, 2))
+    program = Program(steps, (3,))
+    with quiet():
+        values = eager(program)
+        ours, theirs = backward(program, values, seeds(program, values)), by_torch(program)
+        assert where_pytorch_differs(program, values)
+    np.testing.assert_array_equal(ours[0], expected)
+    np.testing.assert_array_equal(theirs[1][0], their_expected)
+    assert not np.array_equal(expected, their_expected, equal_nan=True)
 
 
 # ---- the registry -----------------------------------------------------------------------------------------

@@ -271,8 +271,10 @@ def _vector_norm(x: Any, p: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         return min(e.absolute(x), axes, keepdims)
     if p == 0:
         return sum(e.absolute(e.sign(without_nan(x, 1))), axes, keepdims)  # as in NumPy, NaN is not 0
-    if p < 1:  # not a norm, but NumPy computes it
-        return sum(e.absolute(x) ** p, axes, keepdims) ** (1 / p)
+    if p < 1:  # not a norm, but NumPy computes it; the slope in a 0 is infinite on both sides: 0 by policy
+        zero = x == 0
+        powers = e.where(zero, np.inf if p < 0 else 0, e.absolute(e.where(zero, 1, x)) ** p)  # twice, as in _root
+        return sum(powers, axes, keepdims) ** (1 / p)
     return reduce.norm(x, axis=axes, keepdims=keepdims, p=float(p))
 
 
