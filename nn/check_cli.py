@@ -14,12 +14,12 @@ import numpy as np
 
 from tinygrad_edu import TABLE, DataError, Op, Report, TinygradEduError, check_gradients
 
+from .cli_common import FAILED, OK, add_command, whole
 from .costs import CrossEntropyLoss, QuadraticCost
 from .layers import ACTIVATIONS, MLP
 
 __all__ = ["add_check", "check"]
 
-OK, FAILED = 0, 1
 Checks = Iterator[tuple[str, list[Report]]]
 
 # Sizes of the numbers, and do they have both signs?  Every op is smooth in one of them: tanh; log, sqrt; arccosh.
@@ -51,6 +51,7 @@ EXAMPLES: dict[str, tuple[list[tuple[int, ...]], list[dict[str, Any]]]] = {
     "matmul": ([(2, 3, 4), (4, 2)], [{}]),
     "linear": ([(5, 4), (3, 4), (3,)], [{}]),
     **{name: ([(3, 3)], [{}]) for name in ("inv", "cofactor", "det", "logabsdet", "cholesky")},
+    **{name: ([(3, 3)], [{"which": slice(None)}, {"which": slice(1, None)}]) for name in ("eigvalsh", "eigvectors")},
     "solve": ([(3, 3), (3, 2)], [{}]),
     "pinv": ([(4, 3)], [{"rcond": None}]),
     "windows": ([(5, 2, 4, 2)], [{**_windows, "size": (3, 2)}]),
@@ -90,7 +91,7 @@ def check(args: argparse.Namespace) -> int:
         said = "WRONG" if wrong else "ok" if reports else "not checked: nn/check_cli.py has no example of it"
         checked, failed = checked + bool(reports), failed + bool(wrong)
         entries = sum(c.checked - int(c.unreliable.sum()) for report in reports for c in report.compared)
-        print(f"{name:32s} {said:6s}" + (f"{entries:4d} entries, {reports[0].method}" if reports else ""))
+        print(f"{name:34s} {said:6s}" + (f"{entries:4d} entries, {reports[0].method}" if reports else ""))
         for report in wrong:
             print(f"\n{report}\n")
     orders = "first order" if args.order == 1 else "first and second order"
@@ -221,27 +222,20 @@ def _shape(text: str) -> tuple[int, ...]:
     return shape
 
 
-def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"it is a whole number, not {text!r}")
-    return int(text)
-
-
 def add_check(commands: Any) -> None:
     """The subcommand and what may be said to it."""
-    p = commands.add_parser(
+    p = add_command(
+        commands,
         "check",
-        help="check gradients against differences, and explain what is wrong",
-        description=check.__doc__,
-        epilog="examples:\n"
-        "  tinygrad-edu check                                   every op, and the lecture's network\n"
-        "  tinygrad-edu check sigmoid matmul                    two ops\n"
-        "  tinygrad-edu check my.py:cost --shape 3,4 --shape 4  your function of two arrays",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        check,
+        "compare gradients with differences, and explain errors",
+        [
+            "tinygrad-edu check                                   every op, and the network",
+            "tinygrad-edu check sigmoid matmul                    two ops",
+            "tinygrad-edu check my.py:cost --shape 3,4 --shape 4  your function, two arrays",
+        ],
     )
     p.add_argument("what", nargs="*", metavar="OP|FILE.py:FUNCTION", help="(default: everything)")
     p.add_argument("--shape", action="append", type=_shape, default=[], help="of one input; may be repeated")
     p.add_argument("--order", type=int, choices=(1, 2), default=2, help="of the derivatives (default: 2)")
-    p.add_argument("--seed", type=_whole, default=1, help="of the random inputs (default: 1)")
-    p.set_defaults(run=check)
+    p.add_argument("--seed", type=whole(0), default=1, help="of the random inputs (default: 1)")

@@ -1,169 +1,41 @@
-"""Examples to learn from: scikit-learn's digits, MNIST, and mini-batches of them."""
+"""Data to learn from: digits, MNIST, Fashion-MNIST, a folder of pictures, toy sets; and what feeds it to a network."""
 
-import io
-import math
 import os
 import shlex
-import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tinygrad_edu import DataError, missing_extra
 
-from .download import KnownFile, cache_folder, locate, unpacked
+from . import augment
+from .download import KnownFile, cache_folder, locate, stranger
+from .examples import Dataset, Examples, batches, check_labels, check_whole, one_hot
+from .folder import image_folder
+from .idx import read_idx
+from .loader import Loader, balanced
+from .toys import circles, moons, spirals, xor
 
-__all__ = ["Dataset", "Examples", "batches", "digits", "mnist", "one_hot", "read_idx"]
-
-Array: TypeAlias = NDArray[Any]
-
-
-# --- pairs (x, y(x)) ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """N pairs (x, y(x)), one per row.
-
-    x (N, n_in): the inputs, floats; for images in [0, 1].
-    y (N, n_classes): the wanted activities, floats, one-hot.
-    labels (N,): the same answers as integers.
-    image_shape: x[i].reshape(image_shape) is the picture; None if the inputs are no pictures.
-    Lengths or shapes that differ, NaN or inf, a label that y contradicts: DataError with the first bad entry.
-    """
-
-    x: Array
-    y: Array
-    labels: Array
-    image_shape: tuple[int, ...] | None = None
-
-    def __post_init__(self) -> None:
-        check_matrix(self.x, "x")
-        check_matrix(self.y, "y")
-        check_labels(self.labels, self.y.shape[1], "Examples")
-        n, n_in = self.x.shape
-        if len(self.y) != n or len(self.labels) != n:
-            raise DataError(
-                f"Examples: every x needs one y and one label, but x has {n} rows, y has {len(self.y)} "
-                f"and labels has {len(self.labels)} entries."
-            )
-        contradicted = self.y[np.arange(n), self.labels] < self.y.max(axis=1)
-        if contradicted.any():
-            i = int(contradicted.argmax())
-            raise DataError(
-                f"Examples: labels[{i}] = {self.labels[i]}, but the largest entry of y[{i}] is number "
-                f"{self.y[i].argmax()}.  Write y = one_hot(labels)."
-            )
-        if self.image_shape is not None and math.prod(self.image_shape) != n_in:
-            raise DataError(
-                f"Examples: image_shape {self.image_shape} has {math.prod(self.image_shape)} pixels, "
-                f"but each row of x has {n_in} numbers."
-            )
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __getitem__(self, index: slice | ArrayLike) -> "Examples":
-        """Some of the examples: a slice (shares memory), or a list of row numbers or booleans (copies)."""
-        if not isinstance(index, slice):
-            rows = np.asarray(index) if not isinstance(index, tuple) else np.array(0)
-            if rows.ndim != 1:
-                raise DataError(
-                    f"examples[{index!r}]: give a slice or a list of row numbers: examples[3:4], "
-                    "examples[[3, 1, 4]].  One pair: examples.x[3], examples.y[3].  A loop: nn.data.batches."
-                )
-            index = rows if rows.size else rows.astype(np.int64)  # NumPy takes [] for floats
-        return Examples(self.x[index], self.y[index], self.labels[index], self.image_shape)
-
-    def __repr__(self) -> str:
-        picture = "" if self.image_shape is None else f", image_shape={self.image_shape}"
-        return f"Examples(N={len(self)}, x {self.x.shape} {self.x.dtype}, y {self.y.shape}{picture})"
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """Examples to learn from (train), to choose settings with (validation, or None), to judge with (test)."""
-
-    name: str
-    train: Examples
-    validation: Examples | None
-    test: Examples
-
-
-def check_matrix(values: Any, name: str) -> None:
-    """One row of finite floats per example; DataError names the first entry that is not."""
-    if not isinstance(values, np.ndarray) or values.ndim != 2 or values.shape[1] == 0:
-        raise DataError(f"Examples: {name} is an array of shape (N, n), one row each, not {described(values)}.")
-    if values.dtype.kind != "f":
-        raise DataError(f"Examples: {name} has dtype {values.dtype}.  Write {name}.astype(np.float32).")
-    extremes = values.min(initial=0), values.max(initial=0)  # they carry NaN on, and need no mask as large as x
-    if not np.isfinite(extremes).all():
-        i, j = np.argwhere(~np.isfinite(values))[0]
-        raise DataError(f"Examples: {name}[{i}, {j}] is {values[i, j]}; learning needs finite numbers.")
-
-
-def check_labels(labels: Any, classes: int, where: str) -> None:
-    """One integer of 0 ... classes - 1 per example; DataError names the first entry that is not."""
-    valid = f"integers from 0 to {classes - 1}"
-    if not isinstance(labels, np.ndarray) or labels.ndim != 1:
-        raise DataError(f"{where}: labels is an array of shape (N,) of {valid}, not {described(labels)}.")
-    if labels.dtype.kind not in "iu":
-        first = f"labels[0] = {labels[0]!r} of " if labels.size else ""
-        raise DataError(f"{where}: labels are {valid}, not {first}{labels.dtype}.  Write labels.astype(np.int64).")
-    bad = (labels < 0) | (labels >= classes)
-    if bad.any():
-        i = int(bad.argmax())
-        raise DataError(f"{where}: labels[{i}] = {labels[i]}; the labels of {classes} classes are {valid}.")
-
-
-def described(values: object) -> str:
-    return f"shape {values.shape}" if isinstance(values, np.ndarray) else f"a {type(values).__name__}"
-
-
-def one_hot(labels: ArrayLike, classes: int = 10, dtype: DTypeLike = np.float32) -> Array:
-    """y[n, i] = 1 if i = labels[n], else 0.     (N,) -> (N, classes)
-
-    >>> one_hot([2, 0], classes=3)
-    array([[0., 0., 1.],
-           [1., 0., 0.]], dtype=float32)
-    """
-    labels = np.asarray(labels)
-    if labels.shape == (0,):
-        labels = labels.astype(np.int64)  # NumPy takes [] for floats
-    check_labels(labels, classes, "one_hot")
-    y = np.zeros((len(labels), classes), dtype)
-    y[np.arange(len(labels)), labels] = 1
-    return y
-
-
-def batches(examples: Examples, size: int, rng: np.random.Generator | None = None) -> Iterator[tuple[Array, Array]]:
-    """The mini-batches (x, y) of one epoch: every example once, `size` at a time, the last may be smaller.
-
-    Shuffled if a generator is given (the same state of it gives the same order), else as the examples stand.
-    """
-    check_whole(size, 1, None, "batches: size, the examples in a mini-batch,")
-    x, y, starts = examples.x, examples.y, range(0, len(examples), size)
-    if rng is None:
-        return ((x[i : i + size], y[i : i + size]) for i in starts)
-    if not hasattr(rng, "permutation"):
-        raise DataError(f"batches: rng is a generator or None, not {rng!r}.  Write np.random.default_rng(seed).")
-    order = rng.permutation(len(examples))
-    return ((x[order[i : i + size]], y[order[i : i + size]]) for i in starts)
-
-
-def check_whole(number: Any, low: int, high: int | None, name: str) -> None:
-    """DataError unless low <= number <= high, a whole number."""
-    whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
-    if not whole or number < low or (high is not None and number > high):
-        bounds = f"at least {low}" if high is None else f"from {low} to {high}"
-        raise DataError(f"{name} is a whole number, {bounds}, not {number!r}.")
-
-
-# --- the data sets --------------------------------------------------------------------------------
+__all__ = [
+    "Dataset",
+    "Examples",
+    "Loader",
+    "augment",
+    "balanced",
+    "batches",
+    "check_whole",
+    "circles",
+    "digits",
+    "fashion_mnist",
+    "image_folder",
+    "mnist",
+    "moons",
+    "one_hot",
+    "read_idx",
+    "spirals",
+    "xor",
+]
 
 
 def digits() -> Dataset:
@@ -227,10 +99,15 @@ def mnist(
         + f"tinygrad-edu train --data mnist --data-dir {shlex.quote(str(home))}"
     )
     paths = locate(home, MNIST_FILES, mirrors if download else (), own=bool(own), advice=advice)
+    return idx_dataset("MNIST", paths, validation)
+
+
+def idx_dataset(name: str, paths: Sequence[Path], validation: int, classes: tuple[str, ...] = ()) -> Dataset:
+    """A data set in four files as MNIST's: training images and labels, test images and labels."""
     train, test = read_pairs(paths[0], paths[1]), read_pairs(paths[2], paths[3])
-    check_whole(validation, 0, len(train) - 1, "mnist: validation, the training examples to keep apart,")
+    check_whole(validation, 0, len(train) - 1, f"{name}: validation, the training examples to keep apart,")
     cut = len(train) - validation
-    return Dataset("MNIST", train[:cut], train[cut:] if validation else None, test)
+    return Dataset(name, train[:cut], train[cut:] if validation else None, test, classes)
 
 
 def read_pairs(images_path: Path, labels_path: Path) -> Examples:
@@ -245,67 +122,27 @@ def read_pairs(images_path: Path, labels_path: Path) -> Examples:
     return Examples(x, one_hot(labels), labels, (28, 28))
 
 
-# --- the IDX format: 00 00 type axes, then one big-endian uint32 per axis, then the values --------
-
-FIELDS = {1: ("count",), 3: ("count", "rows", "columns")}
-LARGEST = 1 << 30  # bytes; the largest public set in this format, EMNIST, needs 0.6 * 2^30
-DEFLATE = 1032  # gzip makes nothing smaller by more than this factor
+CLOTHES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 
 
-def read_idx(
-    path: str | os.PathLike[str],
-    *,
-    expected_shape: Sequence[int | None] | None = None,
-    largest: int = LARGEST,
-) -> NDArray[np.uint8]:
-    """The unsigned bytes in an IDX file, plain or gzip: labels (count,) or images (count, rows, columns).
+def fashion_mnist(folder: str | os.PathLike[str] | None = None, *, validation: int = 10_000) -> Dataset:
+    """Fashion-MNIST: 70,000 pictures of clothes of ten kinds, in MNIST's format and sizes, and harder.
 
-    In expected_shape None stands for any size: (None, 28, 28). What the header promises is held against it,
-    against `largest` and the size on disk before memory is taken. DataError names the file and the field.
+    The four IDX files, plain or .gz, under the names of MNIST's, lie in `folder`, else in the folder that the
+    environment variable TINYGRAD_EDU_FASHION_MNIST names.  Nothing is downloaded: put them there yourself.
+    They come from github.com/zalandoresearch/fashion-mnist (Xiao, Rasul, Vollgraf 2017).
     """
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            on_disk = os.fstat(file.fileno()).st_size
-            stream = unpacked(file)
-            shape = read_header(stream, path, expected_shape)
-            n, promised = math.prod(shape), 4 + 4 * len(shape) + math.prod(shape)
-            fits = promised == on_disk if stream is file else promised <= DEFLATE * on_disk
-            if promised > largest or not fits:
-                limit = f"at most {largest:,} are read" if promised > largest else f"it has {on_disk:,} on disk"
-                raise DataError(f"{path}: data: the header's sizes {shape} make {promised:,} bytes, but {limit}.")
-            values = np.empty(n, np.uint8)
-            filled = 0
-            while count := stream.readinto(values.data[filled : filled + (1 << 20)]):
-                filled += count
-            if filled < n or stream.read(1):  # this last read also lets gzip compare its checksum
-                found = f"more than {n:,}" if filled == n else f"only {filled:,}"
-                raise DataError(f"{path}: data: {found} bytes follow the header, whose sizes are {shape}.")
-    except (EOFError, OSError, zlib.error) as error:  # OSError: no such file, and gzip's BadGzipFile
-        raise DataError(f"{path}: data: missing or damaged ({type(error).__name__}: {error}).") from error
-    return values.reshape(shape)
-
-
-def read_header(stream: io.BufferedIOBase, path: Path, expected_shape: Sequence[int | None] | None) -> tuple[int, ...]:
-    """The sizes in the header, as expected and at least 1."""
-    magic = stream.read(4)
-    if magic.lstrip()[:1] == b"<":
-        raise DataError(f"{path}: magic: this is a web page, perhaps of a login that stood in the way; not IDX.")
-    if len(magic) < 4 or magic[:2] != b"\0\0":
-        raise DataError(f"{path}: magic: IDX begins with 00 00 08 and 01 or 03, not {magic.hex(' ') or 'nothing'}.")
-    if magic[2] != 0x08:
-        raise DataError(f"{path}: magic: type 0x{magic[2]:02X}; only 0x08, unsigned bytes, is read.")
-    wanted = list(FIELDS) if expected_shape is None else [len(expected_shape)]
-    axes = magic[3]
-    if axes not in wanted or axes not in FIELDS:
-        needed = " or ".join(map(str, wanted))
-        raise DataError(f"{path}: magic: {axes} axes, needed {needed} (labels have 1, images 3; interchanged?).")
-    shape = []
-    for field, size in zip(FIELDS[axes], expected_shape or (None,) * axes, strict=True):
-        four = stream.read(4)
-        if len(four) < 4:
-            raise DataError(f"{path}: {field}: the file ends inside its header.")
-        shape.append(int.from_bytes(four, "big"))
-        if shape[-1] == 0 or size not in (None, shape[-1]):
-            raise DataError(f"{path}: {field}: {shape[-1]}, needed {'at least 1' if size is None else size}.")
-    return tuple(shape)
+    own = folder or os.environ.get("TINYGRAD_EDU_FASHION_MNIST")
+    names = "".join(f"  {known.name}.gz\n" for known in MNIST_FILES)
+    advice = (
+        f"Fashion-MNIST is not downloaded: get these four files from github.com/zalandoresearch/fashion-mnist\n{names}"
+        "put them into a folder of their own, and call nn.data.fashion_mnist(that folder), "
+        "or name it in the environment variable TINYGRAD_EDU_FASHION_MNIST"
+    )
+    if not own:
+        raise DataError(f"fashion_mnist: which folder?\n{advice}")
+    home = Path(own).expanduser().absolute()
+    paths = locate(home, MNIST_FILES, (), own=True, advice=advice)
+    if not stranger(paths[1], MNIST_FILES[1]):
+        raise DataError(f"fashion_mnist: {home} holds MNIST, the digits.\n{advice}")
+    return idx_dataset("Fashion-MNIST", paths, validation, CLOTHES)

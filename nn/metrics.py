@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,18 +10,32 @@ import numpy.typing as npt
 
 from tinygrad_edu import DataError, Tensor, no_grad
 
-from .data import Examples
+from .examples import Examples, check_whole
 from .module import Module
 
-__all__ = ["accuracy", "confusion_matrix", "outputs", "predict"]
+__all__ = [
+    "accuracy",
+    "confusion_matrix",
+    "f1_score",
+    "outputs",
+    "precision_score",
+    "predict",
+    "recall_score",
+    "top_k_accuracy",
+]
 
 Array = npt.NDArray[Any]
 
 
-def outputs(net: Module, x: Array, batch_size: int = 4096) -> Array:
-    """The network's outputs for inputs x (N, …) -> (N, n_out), without recording, in eval mode."""
+def outputs(net: Module, x: Array, batch_size: int | None = None) -> Array:
+    """The network's outputs for inputs x (N, …) -> (N, n_out), without recording, in eval mode.
+
+    batch_size  examples at a time; if not given 4096, and 256 pictures, of which a convolution makes many numbers
+    """
     if len(x) == 0:
         raise DataError("there are no examples to compute outputs for")
+    if batch_size is None:
+        batch_size = 4096 if np.ndim(x) <= 2 else 256
     modes = [(m, m.training) for m in net.modules()]
     net.eval()
     try:
@@ -42,6 +57,17 @@ def accuracy(net: Module, examples: Examples) -> float:
     return float(np.mean(predict(net, examples.x) == examples.labels))
 
 
+def top_k_accuracy(net: Module, examples: Examples, k: int = 5) -> float:
+    """The fraction of examples whose right output is among the k largest, in [0, 1]; k = 1 is accuracy.
+
+    Of equal outputs the first counts as the larger one.
+    """
+    found = outputs(net, examples.x)
+    check_whole(k, 1, found.shape[1], "top_k_accuracy: k, the answers that may be given,")
+    largest = np.argsort(-found, axis=1, kind="stable")[:, :k]  # (N, k)
+    return float(np.mean(np.any(largest == examples.labels[:, None], axis=1)))
+
+
 def confusion_matrix(labels: Array, predicted: Array, classes: int = 10) -> Array:
     """counts[i, j]: how many examples of class i were taken for class j."""
     labels, predicted = np.asarray(labels), np.asarray(predicted)
@@ -53,3 +79,58 @@ def confusion_matrix(labels: Array, predicted: Array, classes: int = 10) -> Arra
     counts = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts
+
+
+# --- class by class: of the examples taken for class j (precision), and of those of class j (recall) ----
+
+
+def precision_score(labels: Array, predicted: Array, classes: int = 10, *, average: str | None = None) -> Any:
+    """Of the examples taken for class j, the fraction that is of class j: right_j / taken_j.  (classes,)
+
+    0 where none was taken for j.  average makes one number of the classes:
+    "macro"  their mean;  "weighted"  their mean, each as often as it occurs among the labels;
+    "micro"  all decisions together, which is the accuracy
+    """
+    return _per_class(labels, predicted, classes, average, lambda right, taken, there: (right, taken))
+
+
+def recall_score(labels: Array, predicted: Array, classes: int = 10, *, average: str | None = None) -> Any:
+    """Of the examples of class j, the fraction that was taken for j: right_j / there_j.  (classes,)
+
+    0 where there is none of class j.  average as in precision_score.
+    """
+    return _per_class(labels, predicted, classes, average, lambda right, taken, there: (right, there))
+
+
+def f1_score(labels: Array, predicted: Array, classes: int = 10, *, average: str | None = None) -> Any:
+    """The harmonic mean of precision and recall: 2 right_j / (taken_j + there_j).  (classes,)
+
+    0 where class j neither occurs nor is answered.  average as in precision_score.
+    """
+    return _per_class(labels, predicted, classes, average, lambda right, taken, there: (2 * right, taken + there))
+
+
+def _per_class(
+    labels: Array,
+    predicted: Array,
+    classes: int,
+    average: str | None,
+    ratio: Callable[[Array, Array, Array], tuple[Array, Array]],
+) -> Any:
+    """ratio(right, taken, there) for each class, or averaged."""
+    counts = confusion_matrix(labels, predicted, classes)
+    right, taken, there = np.diag(counts), counts.sum(axis=0), counts.sum(axis=1)
+    if average is None:
+        return _divided(*ratio(right, taken, there))
+    if average not in ("macro", "micro", "weighted"):
+        raise DataError(f"average is None, 'macro', 'micro' or 'weighted', not {average!r:.60}")
+    if len(labels) == 0:
+        raise DataError("there are no answers to average over")
+    if average == "micro":
+        return float(_divided(*ratio(right.sum(), taken.sum(), there.sum())))
+    return float(np.average(_divided(*ratio(right, taken, there)), weights=there if average == "weighted" else None))
+
+
+def _divided(part: Array, whole: Array) -> Array:
+    """part / whole; 0 / 0 is 0 here: of none, none was right."""
+    return np.divide(part, np.maximum(whole, 1))

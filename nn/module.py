@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu import DataError, Tensor
+
+if TYPE_CHECKING:
+    from .diagram import Diagram
 
 __all__ = ["Module", "as_tensor"]
 
@@ -21,12 +24,12 @@ class Module:
 
     training: bool = True
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **settings: Any) -> Any:
         """What the module computes; a subclass defines it."""
         raise TypeError(f"{type(self).__name__} does not say what it computes: define forward(self, x)")
 
-    def __call__(self, *inputs: Any) -> Any:
-        return self.forward(*inputs)
+    def __call__(self, *inputs: Any, **settings: Any) -> Any:
+        return self.forward(*inputs, **settings)
 
     # ---- what it holds -------------------------------------------------------------------------------
 
@@ -68,6 +71,18 @@ class Module:
     def parameters(self) -> list[Tensor]:
         """The Tensors to be learned, each once."""
         return [t for _, t in self.named_parameters()]
+
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """The Tensors that are kept but not learned, as running means, and frozen parameters, each once."""
+        seen: set[int] = set()
+        for name, t in self.named_tensors():
+            if not t.requires_grad and id(t) not in seen:
+                seen.add(id(t))
+                yield name, t
+
+    def buffers(self) -> list[Tensor]:
+        """The Tensors that are kept but not learned, each once."""
+        return [t for _, t in self.named_buffers()]
 
     def zero_grad(self) -> None:
         """Forget every parameter's gradient."""
@@ -123,6 +138,28 @@ class Module:
             return f"{type(self).__name__}()"
         inside = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in self.children()]
         return f"{type(self).__name__}(\n" + "\n".join(inside) + "\n)"
+
+    # ---- to look at: repr is how it was made, str and the notebook's display are a table --------------
+
+    def draw(self, x: Any = None, *, gradients: bool = False) -> Diagram:
+        """The network as circles and arrows, one arrow per weight; see nn.diagram.draw.
+
+        x          an example (n_in,): the neurons show their activities
+        gradients  True: the arrows are dC/dw, once backward() has found it
+        """
+        from .diagram import draw
+
+        return draw(self, x, gradients=gradients)
+
+    def __str__(self) -> str:
+        from .summary import table
+
+        return table(self)
+
+    def _repr_html_(self) -> str:
+        from .summary import html
+
+        return html(self)
 
 
 def _fitting(name: str, t: Tensor, value: Any) -> Any:

@@ -1,13 +1,15 @@
 """What somebody who tried to break nn found."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nn
-from tinygrad_edu import DataError, ShapeError, Tensor, TrainingError
+from tinygrad_edu import DataError, DtypeError, ShapeError, Tensor, TrainingError
 
 
 class Headed(nn.Sequential):
@@ -98,3 +100,80 @@ def test_a_reader_that_goes_away_is_no_wrong_use(tmp_path):
     assert process.wait(60) == 1
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
+
+
+@pytest.mark.parametrize("rng", [1.5, "1", [1.5]])
+def test_what_is_no_seed_is_explained(rng):
+    with pytest.raises(DtypeError, match="rng is a seed"):
+        nn.MLP([2, 2], rng=rng)
+    with pytest.raises(ValueError, match="rng is a seed"):
+        nn.MLP([2, 2], rng=-1)
+
+
+@pytest.mark.parametrize("name", ["lr", "momentum", "weight_decay"])
+@pytest.mark.parametrize("value", ["0.1", None, [0.1, 0.2], np.array([0.1, 0.2])], ids=repr)
+def test_a_setting_of_SGD_that_is_no_number_is_explained(name, value):
+    with pytest.raises(DtypeError, match=f"{name} is one number"):
+        nn.optim.SGD(nn.MLP([2, 2], rng=0).parameters(), **{"lr": 0.1, name: value})
+
+
+def test_training_that_breaks_down_leaves_the_velocity_of_the_epoch_before():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 40)
+    data = nn.Examples(100 * rng.standard_normal((40, 4)), nn.data.one_hot(labels, 2), labels)
+    net = nn.MLP([4, 8, 2], "relu", output="linear", rng=1)
+    optimizer = nn.optim.SGD(net.parameters(), 1e-5, momentum=0.9)
+    nn.fit(net, nn.CrossEntropyLoss(), optimizer, data, 1, 10, rng=0, progress=False)
+
+    def state():
+        return [p.tolist() for p in net.parameters()], [v.tolist() for v in optimizer.velocity]
+
+    before = state()
+    optimizer.lr = 1e30
+    with pytest.raises(TrainingError, match="before this epoch"):
+        nn.fit(net, nn.CrossEntropyLoss(), optimizer, data, 3, 10, rng=0, progress=False)
+    assert state() == before
+    optimizer.lr = 1e-5
+    nn.fit(net, nn.CrossEntropyLoss(), optimizer, data, 1, 10, rng=0, progress=False)  # and it goes on
+
+
+def command(*words, **settings):
+    return subprocess.run([sys.executable, "-m", "nn", *words], stderr=subprocess.PIPE, timeout=100, **settings)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_no_wrong_use():
+    with open("/dev/full", "wb") as full:
+        done = command("ops", stdout=full)
+    assert done.returncode == 1
+    assert b"No space left on device" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs limits on the size of files")
+def test_a_model_that_cannot_be_saved_is_no_wrong_use(tmp_path):
+    import resource
+
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    words = ("train", "--epochs", "0", "--out", str(tmp_path / "run"))
+    done = command(*words, stdout=subprocess.DEVNULL, preexec_fn=small_files)
+    assert (done.returncode, b"Traceback" in done.stderr) == (1, False)
+    assert b"cannot save the model" in done.stderr
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["draw", "--help"], ["ops"]], ids=" ".join)
+def test_a_terminal_that_has_no_greek_letters_shows_the_rest(words):
+    done = command(*words, stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.isascii()
+
+
+def test_a_suffix_in_capitals_is_a_suffix(tmp_path):
+    model = nn.save(tmp_path / "model.safetensors", nn.MLP([64, 4, 10], rng=0))
+    done = command("draw", str(model), "--out", str(tmp_path / "G.SVG"), stdout=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "G.SVG").read_text(encoding="utf-8").count("<svg") == 1

@@ -1,6 +1,7 @@
 """Model files: what is saved is what is loaded, whole or not at all, and whatever is wrong is a DataError."""
 
 import errno
+import hashlib
 import json
 import os
 import stat
@@ -17,7 +18,7 @@ if os.environ.get("TINYGRAD_EDU_REQUIRE_TOOLS") != "1":
 import safetensors.numpy
 
 import nn
-from nn import checkpoint
+from nn import checkpoint, safefile
 from nn.module import Module
 from tinygrad_edu import DataError, MissingExtraError, Tensor
 
@@ -232,7 +233,7 @@ def fails_at_call(n: int, function, error: BaseException):
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EACCES], ids=errno.errorcode.get)
-@pytest.mark.parametrize("where", ["fsync", "replace", "chmod", "fdopen"])
+@pytest.mark.parametrize("where", ["fsync", "replace", "chmod", "open", "write"])
 def test_when_saving_fails_the_older_file_stays_and_nothing_else(tmp_path, monkeypatch, where, code):
     path = nn.save(tmp_path / "net.safetensors", small())
     before = path.read_bytes()
@@ -331,12 +332,30 @@ def parts(path: Path) -> tuple[dict, bytes]:
     return json.loads(raw[8:start]), raw[start:]
 
 
-LINEAR = {"type": "Linear", "n_in": 2, "n_out": 1, "bias": True}
+LINEAR = {"type": "Linear", "in_features": 2, "out_features": 1, "bias": True}
 CONFIG = {"type": "Sequential", "layers": [LINEAR, {"type": "Sigmoid"}]}
 
 
-def test_the_files_written_here_are_such_as_save_writes(tmp_path):
-    assert parts(written(tmp_path / "a", CONFIG)) == parts(nn.save(tmp_path / "b", small()))
+def test_the_files_written_here_are_such_as_save_writes_but_for_the_checksum(tmp_path):
+    mine, saved = parts(written(tmp_path / "a", CONFIG)), parts(nn.save(tmp_path / "b", small()))
+    assert len(saved[0]["__metadata__"].pop("sha256")) == 64
+    assert mine == saved
+
+
+OLD_LINEAR = {"type": "Linear", "n_in": 2, "n_out": 1, "bias": True}
+
+
+@pytest.mark.parametrize("linear", [LINEAR, OLD_LINEAR], ids=["no checksum", "older names too"])
+def test_a_file_of_the_first_version_is_still_read(tmp_path, linear):
+    path = written(tmp_path / "net", {"type": "Sequential", "layers": [linear, {"type": "Sigmoid"}]})
+    assert values(nn.load(path)) == values(small())
+
+
+def test_the_checksum_is_that_of_the_file_with_zeros_in_its_place(tmp_path):
+    raw = nn.save(tmp_path / "net", small()).read_bytes()
+    found = parts(tmp_path / "net")[0]["__metadata__"]["sha256"].encode()
+    assert raw.count(found) == 1
+    assert hashlib.sha256(raw.replace(found, b"0" * 64)).hexdigest().encode() == found
 
 
 @pytest.mark.parametrize(
@@ -396,16 +415,16 @@ def test_metadata_that_is_null_is_an_error(tmp_path):
 
 
 LIES = {
-    "n_in": {**LINEAR, "n_in": 3},
-    "n_out": {**LINEAR, "n_out": 2},
-    "n_in and n_out interchanged": {**LINEAR, "n_in": 1, "n_out": 2},
-    "a huge layer": {**LINEAR, "n_in": 10**15},
-    "a number with a fraction": {**LINEAR, "n_in": 2.5},
-    "a number as text": {**LINEAR, "n_in": "2"},
-    "a negative number": {**LINEAR, "n_in": -2},
+    "in_features": {**LINEAR, "in_features": 3},
+    "out_features": {**LINEAR, "out_features": 2},
+    "inputs and outputs interchanged": {**LINEAR, "in_features": 1, "out_features": 2},
+    "a huge layer": {**LINEAR, "in_features": 10**15},
+    "a number with a fraction": {**LINEAR, "in_features": 2.5},
+    "a number as text": {**LINEAR, "in_features": "2"},
+    "a negative number": {**LINEAR, "in_features": -2},
     "no bias": {**LINEAR, "bias": False},
-    "no n_in": {"type": "Linear", "n_out": 1, "bias": True},
-    "no type": {"n_in": 2, "n_out": 1, "bias": True},
+    "no in_features": {"type": "Linear", "out_features": 1, "bias": True},
+    "no type": {"in_features": 2, "out_features": 1, "bias": True},
     "an unknown setting": {**LINEAR, "scale": 3},
     "a setting of ours": {**LINEAR, "init": "zeros"},
     "a generator": {**LINEAR, "rng": {"a": 1}},
@@ -423,6 +442,17 @@ LIES = {
     "layers that are text": {"type": "Sequential", "layers": "ab"},
     "layers that are an object": {"type": "Sequential", "layers": {"0": LINEAR}},
 }
+
+
+def test_files_of_the_first_versions_are_read(tmp_path):
+    """They said n_in and n_out where the layer now has PyTorch's names."""
+    old = {"type": "Linear", "n_in": 2, "n_out": 1, "bias": True}
+    assert values(nn.load(written(tmp_path / "net", {**CONFIG, "layers": [old, {"type": "Sigmoid"}]}))) == values(
+        small()
+    )
+    for mixed in ({**old, "in_features": 2}, {**old, "n_in": 3}):
+        with pytest.raises(DataError):
+            nn.load(written(tmp_path / "net", {**CONFIG, "layers": [mixed, {"type": "Sigmoid"}]}))
 
 
 @pytest.mark.parametrize("lie", LIES)
@@ -543,18 +573,29 @@ def flips(raw: bytes):
             yield place, raw[:place] + bytes([raw[place] ^ mask]) + raw[place + 1 :]
 
 
-def test_a_changed_byte_is_a_data_error_or_loads_and_nothing_else(tmp_path):
+def test_every_changed_byte_is_noticed():
+    raw = safefile.pack(small().state_dict(), {"format": "tinygrad_edu/model/1", "architecture": json.dumps(CONFIG)})
+    assert checkpoint._read(raw, "whole").config() == small().config()
+    passed = []
+    for place, changed in flips(raw):
+        try:
+            checkpoint._read(changed, "changed")
+        except DataError:
+            continue
+        passed.append(place)
+    assert passed == []
+
+
+def test_a_changed_byte_of_a_file_without_a_checksum_is_a_data_error_or_loads_and_nothing_else(tmp_path):
     """Never another exception, and outside the values never another network than the one that was saved."""
     net = small()
-    raw = nn.save(tmp_path / "whole", net).read_bytes()
+    raw = written(tmp_path / "whole", CONFIG).read_bytes()
     start = 8 + int.from_bytes(raw[:8], "little")
     x = Tensor([[0.5, -1.0]])
-    path = tmp_path / "changed"
     other, escaped = [], []
     for place, changed in flips(raw):
-        path.write_bytes(changed)
         try:
-            loaded = nn.load(path)
+            loaded = checkpoint._read(changed, "changed")
         except DataError:
             continue
         except Exception as error:

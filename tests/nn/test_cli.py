@@ -14,11 +14,14 @@ if os.environ.get("TINYGRAD_EDU_REQUIRE_TOOLS") != "1":
         pytest.importorskip(needed)
 
 import nn
-from nn import cli, data
+from nn import cli, cli_see, cli_train, data
 from tinygrad_edu import TABLE
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
-FILES = ["confusion.png", "curves.png", "graph.svg", "mistakes.png", "model.safetensors"]
+FILES = [
+    *("backprop.html", "confusion.png", "curves.png", "digit.html", "graph.svg", "mistakes.png"),
+    *("model.safetensors", "universal.html"),
+]
 ROOT = Path(nn.__file__).parents[1]
 QUICK = ["train", "--epochs", "1", "--sizes", "64,10", "--batch", "100"]
 
@@ -97,14 +100,15 @@ def test_train_in_a_process_of_its_own_leaves_a_model_with_the_accuracy_that_it_
 
 def test_train_says_first_what_it_trains_on_what_and_how(capsys, tmp_path):
     assert run(*QUICK, "--out", str(tmp_path / "out"), "--eta", "0.5", "--seed", "7") == OK
-    first, *lines = capsys.readouterr().out.splitlines()
-    for word in ("digits", "1,437", "360", "64-10", "sigmoid", "quadratic", "eta 0.5", "mini-batch 100", "seed 7"):
-        assert word in first
+    data_used, how, *lines = capsys.readouterr().out.splitlines()
+    for word in ("digits", "1,437", "360"):
+        assert word in data_used
+    for word in ("64-10", "sigmoid", "quadratic", "eta 0.5", "mini-batch 100", "seed 7"):
+        assert word in how
     assert lines[0].startswith("epoch 0/1")
-    assert [line.split()[-1] for line in lines[-5:]] == [
-        str(tmp_path / "out" / name)
-        for name in ("model.safetensors", "curves.png", "confusion.png", "mistakes.png", "graph.svg")
-    ]
+    names = ["model.safetensors", "curves.png", "confusion.png", "mistakes.png", "graph.svg"]
+    names += ["backprop.html", "universal.html", "digit.html"]
+    assert [line.split()[-1] for line in lines[-8:]] == [str(tmp_path / "out" / name) for name in names]
 
 
 def test_the_files_are_a_model_and_pictures(trained):
@@ -116,7 +120,7 @@ def test_the_files_are_a_model_and_pictures(trained):
 
 def test_the_same_seed_is_the_same_model_and_another_seed_another(monkeypatch, tmp_path):
     nets = []
-    monkeypatch.setattr(cli, "_results", lambda folder, net, cost, dataset, history: nets.append(net) or [])
+    monkeypatch.setattr(cli_train, "_results", lambda folder, net, cost, dataset, history: nets.append(net) or [])
 
     def values(seed: str) -> dict[str, bytes]:
         assert run(*QUICK, "--seed", seed, "--out", str(tmp_path)) == OK
@@ -128,13 +132,13 @@ def test_the_same_seed_is_the_same_model_and_another_seed_another(monkeypatch, t
 
 def test_every_option_reaches_the_training(monkeypatch, tmp_path):
     seen = {}
-    monkeypatch.setattr(cli, "_results", lambda folder, net, cost, dataset, history: [])
+    monkeypatch.setattr(cli_train, "_results", lambda folder, net, cost, dataset, history: [])
 
     def fit(net, cost, optimizer, dataset, epochs, batch, **rest):
         seen.update(net=net, cost=cost, optimizer=optimizer, epochs=epochs, batch=batch)
         return nn.fit(net, cost, optimizer, dataset, 0, batch, **rest, progress=False)
 
-    monkeypatch.setattr(cli, "fit", fit)
+    monkeypatch.setattr(cli_train, "fit", fit)
     options = "--sizes 64,7,10 --activation tanh --cost cross-entropy --init scaled_normal --eta 0.25"
     more = "--momentum 0.5 --weight-decay 0.125 --batch 32 --epochs 4 --seed 9"
     assert run("train", *options.split(), *more.split(), "--out", str(tmp_path)) == OK
@@ -142,8 +146,8 @@ def test_every_option_reaches_the_training(monkeypatch, tmp_path):
     assert repr(seen["net"]) == repr(expected)
     assert seen["net"][0].weight.data.tobytes() == expected[0].weight.data.tobytes()
     assert isinstance(seen["cost"], nn.CrossEntropyLoss)
-    optimizer = seen["optimizer"]
-    assert (optimizer.lr, optimizer.momentum, optimizer.weight_decay) == (0.25, 0.5, 0.125)
+    group = seen["optimizer"].param_groups[0]
+    assert (group["lr"], group["momentum"], group["weight_decay"]) == (0.25, 0.5, 0.125)
     assert (seen["epochs"], seen["batch"]) == (4, 32)
 
 
@@ -155,8 +159,8 @@ def test_the_lectures_settings_are_the_default():
 
 
 def test_two_runs_in_one_second_have_two_folders(monkeypatch, tmp_path):
-    monkeypatch.setattr(cli.time, "strftime", lambda form: "20180101-000000")
-    monkeypatch.setattr(cli, "_results", lambda folder, net, cost, dataset, history: [])
+    monkeypatch.setattr(cli_train.time, "strftime", lambda form: "20180101-000000")
+    monkeypatch.setattr(cli_train, "_results", lambda folder, net, cost, dataset, history: [])
     for _ in range(3):
         assert run(*QUICK) == OK
     name = "digits-64-10-20180101-000000"
@@ -175,7 +179,7 @@ def test_drawing_the_graph_leaves_gradients_as_they_were():
     net = nn.MLP([4, 3, 2], rng=0)
     net[0].weight.grad = np.ones((3, 4))
     examples = nn.Examples(np.ones((1, 4), np.float32), data.one_hot([1], 2), np.array([1]))
-    drawing = cli.backpropagated(net, nn.QuadraticCost(), examples)
+    drawing = cli_see.backpropagated(net, nn.QuadraticCost(), examples)
     assert net[0].weight.grad.tolist() == np.ones((3, 4)).tolist()
     assert [p.grad is None for p in net.parameters()] == [False, True, True, True]
     assert hasattr(drawing, "save")
@@ -212,7 +216,7 @@ def test_draw_does_not_change_the_model_file(trained):
 
 def test_draw_takes_cross_entropy_for_a_network_that_ends_in_logits(monkeypatch, tmp_path):
     costs = []
-    monkeypatch.setattr(cli, "backpropagated", lambda net, cost, example: costs.append(cost) or Nothing())
+    monkeypatch.setattr(cli_see, "backpropagated", lambda net, cost, example: costs.append(cost) or Nothing())
     logits, activities = nn.MLP([64, 10], output="linear", rng=0), nn.MLP([64, 10], rng=0)
     nested = nn.Sequential(nn.Sequential(nn.Linear(64, 10, rng=0)))
     for net in (logits, activities, nested, nn.Linear(64, 10, rng=0)):
@@ -278,13 +282,28 @@ def test_help_shows_an_example(capsys, argv, example):
     assert err == ""
 
 
-def test_every_example_in_the_help_can_be_parsed(capsys):
-    for argv in (["--help"], ["train", "--help"], ["draw", "--help"], ["check", "--help"], ["ops", "--help"]):
-        run(*argv)
-    examples = re.findall(r"^  tinygrad-edu (.*?)(?: {2,}.*)?$", capsys.readouterr().out, re.MULTILINE)
-    assert len(examples) == 12
+COMMANDS = ["train", "step", "draw", "universal", "digit", "check", "ops", "doctor"]
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_help_describes_and_its_examples_can_be_parsed_and_it_fits_80_columns(capsys, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(*([command] if command else []), "--help") == OK
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert max(map(len, out.splitlines())) <= 80
+    examples = re.findall(r"^  tinygrad-edu (.*?)(?: {2,}.*)?$", out, re.MULTILINE)
+    assert examples
     for example in examples:
-        assert cli._parser().parse_args(example.split()).run
+        args = cli._parser().parse_args(example.split())
+        assert command is None or cli._parser().parse_args([command, *example.split()[1:]]).run == args.run
+
+
+def test_the_help_names_every_command_and_exit_code(capsys):
+    assert run("--help") == OK
+    out = capsys.readouterr().out
+    assert re.findall(r"^    (\w+)", out, re.MULTILINE) == COMMANDS
+    assert "0 ok, 1 failed, 2 wrong use, 130 interrupted" in out
 
 
 def test_version_is_the_packages(capsys):
@@ -430,10 +449,11 @@ class Interrupting(nn.QuadraticCost):
 
 
 def test_ctrl_c_in_training_keeps_the_model_and_ends_with_130(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(cli, "QuadraticCost", Interrupting)
+    monkeypatch.setattr(cli_train, "QuadraticCost", Interrupting)
     assert run("train", "--epochs", "5", "--out", str(tmp_path / "out")) == INTERRUPTED
     out, err = capsys.readouterr()
     assert "interrupted in epoch 1, example 30 of 1437" in out
+    assert "stopped early, test accuracy" in out
     assert "Traceback" not in out + err
     assert sorted(os.listdir(tmp_path / "out")) == FILES
     printed = re.findall(r"test accuracy ([\d.]+) %", out)

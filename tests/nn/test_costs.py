@@ -1,4 +1,4 @@
-"""Costs: the lecture's formula by hand, cross-entropy by another road, and labels that are none."""
+"""Costs: the lecture's formula by hand, the cross-entropies by another road, the others, and labels that are none."""
 
 import math
 
@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import nn
-from tinygrad_edu import DataError, ShapeError, Tensor
+from nn import costs
+from tinygrad_edu import DataError, ShapeError, Tensor, assert_gradients
 
 quadratic, cross_entropy = nn.QuadraticCost(), nn.CrossEntropyLoss()
 STEP = 1e-20  # of the complex step: so small that the derivative is exact
@@ -223,10 +224,156 @@ def test_c19_wrong_labels_are_named_with_the_valid_range(case, tensor):
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("shape", [(3,), (2, 2, 3), ()])
-def test_logits_of_another_rank_are_an_error(shape):
+@pytest.mark.parametrize(("z", "y"), [((3,), (2,)), ((2, 2, 3), (2, 2)), ((), ()), ((2, 3, 4), (2, 4, 3))])
+def test_logits_and_targets_that_do_not_fit_are_an_error(z, y):
     with pytest.raises(ShapeError, match=r"logits \(S, n\)"):
-        cross_entropy(Tensor(np.zeros(shape)), np.zeros(shape))
+        cross_entropy(Tensor(np.zeros(z)), np.zeros(y, int))
+
+
+def test_more_axes_after_the_classes_are_as_many_examples():
+    z, y = np.random.default_rng(0).standard_normal((2, 3, 4)), np.array([[0, 2, 1, 1], [2, 2, 0, 1]])
+    each = [cross_entropy(z[:, :, k], y[:, k]).item() for k in range(4)]
+    assert_allclose(cross_entropy(z, y).item(), np.mean(each), rtol=1e-14)
+    assert cross_entropy(z[0, :, 0], 2).item() == cross_entropy(z[:1, :, 0], [2]).item()
+
+
+def test_label_smoothing_mixes_the_target_with_all_classes():
+    z, labels = np.array([[0.5, -1.0, 2.0], [0.0, 0.25, 1.0]]), [2, 0]
+    soft = 0.9 * np.eye(3)[labels] + 0.1 / 3
+    smooth = costs.CrossEntropyLoss(label_smoothing=0.1)
+    assert_allclose(smooth(z, labels).item(), cross_entropy_by_hand(z, soft), rtol=1e-14)
+    assert_allclose(smooth(z, np.eye(3)[labels]).item(), cross_entropy_by_hand(z, soft), rtol=1e-14)
+
+
+def test_weights_of_classes_make_a_weighted_mean():
+    z, labels = np.array([[0.5, -1.0, 2.0], [0.0, 0.25, 1.0]]), [2, 0]
+    each = costs.CrossEntropyLoss(reduction="none")(z, labels).data
+    weighted = costs.CrossEntropyLoss([0.5, 7.0, 2.0])
+    assert_allclose(weighted(z, labels).item(), (2.0 * each[0] + 0.5 * each[1]) / 2.5, rtol=1e-14)
+    with pytest.raises(ShapeError, match=r"3 classes, \(3,\): got \(2,\)"):
+        costs.CrossEntropyLoss([1.0, 2.0])(z, labels)
+
+
+@pytest.mark.parametrize("case", LABELS)
+def test_c19_wrong_class_numbers_of_log_probabilities_are_named(case):
+    labels, words = LABELS[case]
+    with pytest.raises((DataError, ShapeError)) as caught:
+        costs.NLLLoss()(Tensor(np.zeros((2, 3))), labels)
+    assert any(word in str(caught.value) for word in words)
+
+
+# ---- the book's cross-entropy ----------------------------------------------------------------------------
+
+
+def sigmoid_cross_entropy_by_hand(z, y):
+    """-(1/S) sum_x sum_j [y ln a + (1 - y) ln(1 - a)] in plain NumPy; 1 - a without the difference, which cancels."""
+    a, rest = 1 / (1 + np.exp(-z)), 1 / (1 + np.exp(z))
+    return -(y * np.log(a) + (1 - y) * np.log(rest)).sum() / len(z)
+
+
+@given(mini_batches())
+def test_the_books_cross_entropy_and_its_error_at_the_output(batch):
+    """delta = (a - y) / S: without the slope of the sigmoid."""
+    values, _, y = batch
+    z = Tensor(values, requires_grad=True)
+    c = costs.SigmoidCrossEntropy()(z, y)
+    (1.7 * c).backward()
+    a = 1 / (1 + np.exp(-values))
+    assert_allclose(c.item(), sigmoid_cross_entropy_by_hand(values, y), rtol=1e-11, atol=1e-14)  # log of almost 1
+    assert_allclose(z.grad.data, 1.7 * (a - y) / len(y), rtol=1e-12, atol=1e-15)
+    exact = complex_step(lambda v: sigmoid_cross_entropy_by_hand(v, y), values)
+    assert_allclose(z.grad.data, 1.7 * exact, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["SigmoidCrossEntropy", "BCEWithLogitsLoss"])
+def test_saturated_sigmoids_cost_what_they_should_and_still_learn(name, dtype):
+    z = Tensor(np.array([[1000.0], [-1000.0], [1000.0], [-1000.0], [-40.0]]), requires_grad=True, dtype=dtype)
+    c = getattr(costs, name)()(z, np.array([[1.0], [0.0], [0.0], [1.0], [0.0]], dtype))
+    (5 * c).backward()
+    assert_allclose(5 * c.item(), 2000 + math.exp(-40), rtol=1e-6)
+    assert z.grad.data.ravel()[:4].tolist() == [0, 0, 1, -1]
+    assert_allclose(z.grad.data[4, 0], math.exp(-40), rtol=1e-5)
+    assert c.dtype == z.grad.dtype == dtype
+
+
+# ---- costs entry by entry --------------------------------------------------------------------------------
+
+ENTRYWISE = {
+    costs.MSELoss: lambda d: d * d,
+    costs.L1Loss: abs,
+    costs.HuberLoss: lambda d: d * d / 2 if abs(d) <= 1 else abs(d) - 0.5,
+    costs.SmoothL1Loss: lambda d: d * d / 2 if abs(d) < 1 else abs(d) - 0.5,
+}
+OTHERS = [*ENTRYWISE, costs.BCEWithLogitsLoss, costs.KLDivLoss]
+BATCHED = [costs.QuadraticCost, costs.SigmoidCrossEntropy, costs.CrossEntropyLoss]
+
+
+@pytest.mark.parametrize("kind", ENTRYWISE, ids=lambda kind: kind.__name__)
+def test_the_mean_and_the_sum_of_each_entrys_loss(kind):
+    a, y = np.array([[0.5, 2.0, -1.0], [2.01, 0.99, 4.0]]), np.array([[0.0, 1.0, 1.5], [1.0, 0.0, 0.0]])
+    each = np.vectorize(ENTRYWISE[kind])(a - y)
+    assert_allclose(kind(reduction="none")(a, y).data, each, rtol=1e-15)
+    assert_allclose(kind(reduction="sum")(a, y).item(), each.sum(), rtol=1e-15)
+    assert_allclose(kind()(a, y).item(), each.mean(), rtol=1e-15)
+
+
+@pytest.mark.parametrize("kind", [*OTHERS, costs.SigmoidCrossEntropy], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(("a", "y"), [((4, 1), (4,)), ((4,), (4, 1)), ((4, 3), (3,)), ((4, 3), ()), ((4, 3), (3, 4))])
+def test_b25_no_cost_broadcasts_its_targets(kind, a, y):
+    with pytest.raises(ShapeError) as caught:
+        kind()(np.zeros(a), np.zeros(y))
+    for word in (kind.__name__, str(a), str(y)):
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [*OTHERS, costs.SigmoidCrossEntropy], ids=lambda kind: kind.__name__)
+def test_no_examples_have_no_mean(kind):
+    with pytest.raises(ShapeError, match=r"\(0, 3\)"):
+        kind()(np.zeros((0, 3)), np.zeros((0, 3)))
+
+
+@pytest.mark.parametrize("targets", [np.int64, np.float32, np.float64, np.bool_], ids=lambda t: t.__name__)
+@pytest.mark.parametrize("kind", [*OTHERS, *BATCHED], ids=lambda kind: kind.__name__)
+def test_a_float32_net_has_a_float32_cost_whatever_its_targets_are(kind, targets):
+    a = Tensor(np.array([[-0.25, -1.0], [-0.5, -2.0]]), requires_grad=True, dtype=np.float32)
+    y = np.array([[1, 0], [0, 1]]).astype(targets)
+    c = kind()(a, y)
+    c.backward()
+    assert c.dtype == a.grad.dtype == np.float32
+    assert c.role == ("cost", 0)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: costs.MSELoss(reduction="average"), ["'average'", "mean, sum, none"]),
+        (lambda: costs.CrossEntropyLoss(reduction="batchmean"), ["'batchmean'"]),
+        (lambda: costs.CrossEntropyLoss(label_smoothing=1.5), ["between 0 and 1", "1.5"]),
+        (lambda: costs.HuberLoss(delta=0), ["delta", "0"]),
+        (lambda: costs.SmoothL1Loss(beta=-1), ["beta", "-1"]),
+        (lambda: costs.BCEWithLogitsLoss(np.ones((2, 4)))(np.zeros((2, 3)), np.zeros((2, 3))), ["(2, 4)", "(2, 3)"]),
+        (lambda: costs.BCEWithLogitsLoss(np.ones((5, 2, 3)))(np.zeros((2, 3)), np.zeros((2, 3))), ["(2, 3)"]),
+        (lambda: costs.MSELoss()(np.zeros((4, 1)), np.zeros(4)), ["y.reshape(4, 1)"]),
+    ],
+)
+def test_wrong_settings_say_what_was_given_and_what_there_is(make, words):
+    with pytest.raises(ValueError, match=r"\S") as caught:
+        make()
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_repr_is_how_a_cost_was_made():
+    for text in ("MSELoss()", "HuberLoss(reduction='sum', delta=0.5)", "CrossEntropyLoss(label_smoothing=0.1)"):
+        assert repr(eval(text, vars(costs))) == text
+
+
+def test_gradients_of_the_costs_by_the_checker():
+    a, y = np.array([[0.5, 2.1, -1.3], [1.2, 0.25, 4.0]]), np.array([[0.1, 1.0, 1.5], [1.0, 0.4, 0.0]])
+    for kind in OTHERS:
+        assert_gradients(lambda t, kind=kind: kind()(t, y), a)
+    assert_gradients(lambda t: costs.CrossEntropyLoss([1.0, 2.0, 0.5], label_smoothing=0.2)(t, [2, 0]), a)
 
 
 # ---- both ------------------------------------------------------------------------------------------------

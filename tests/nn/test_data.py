@@ -24,8 +24,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nn import data, download
-from nn.data import Dataset, Examples, batches, one_hot, read_idx
+from nn.data import Dataset, Examples, batches, one_hot
 from nn.download import KnownFile
+from nn.idx import read_idx
 from tinygrad_edu import DataError
 
 
@@ -191,6 +192,33 @@ def test_examples_take_huge_finite_numbers_and_float64() -> None:
     assert examples.x is x
 
 
+def test_examples_as_rows_of_numbers_and_as_pictures() -> None:
+    x = np.arange(48, dtype=np.float32).reshape(4, 12)
+    colour = Examples(x, one_hot([0, 1, 2, 3]), np.arange(4), (3, 2, 2))
+    grey = Examples(x, one_hot([0, 1, 2, 3]), np.arange(4), (3, 4))
+    assert colour.images().x.shape == (4, 3, 2, 2)
+    assert grey.images().x.shape == (4, 1, 3, 4)
+    for examples in (colour, grey):
+        there = examples.images()
+        assert np.shares_memory(there.x, x)
+        assert there[[2, 0]].x.shape == (2, *there.x.shape[1:])
+        assert np.array_equal(there.images().flat().x, x)
+        assert np.array_equal(there.flat().flat().x, x)
+    assert len(colour[:0].images().flat()) == 0
+    whole = Dataset("d", colour, None, colour[:2], ("a", "b", "c", "d"))
+    assert whole.images().test.x.shape == (2, 3, 2, 2)
+    assert whole.images().flat().classes == whole.classes
+    assert whole.images().validation is None
+    parts = Dataset("d", grey, grey[:1], grey[:2])
+    assert parts.images().validation.x.shape == (1, 1, 3, 4)  # type: ignore[union-attr]
+    with pytest.raises(DataError, match="no pictures"):
+        pairs(3).images()
+    bad = colour.images().x.copy()
+    bad[1, 2, 0, 1] = np.nan
+    with pytest.raises(DataError, match=r"x\[1, 2, 0, 1\] is nan"):
+        Examples(bad, colour.y, colour.labels)
+
+
 @given(n=st.integers(0, 40), size=st.integers(1, 50), seed=st.none() | st.integers(0, 2**32))
 def test_batches_give_each_example_once_and_keep_the_rest(n: int, size: int, seed: int | None) -> None:
     examples = pairs(n)
@@ -253,7 +281,7 @@ def test_digits_without_scikit_learn_name_the_extra(monkeypatch: pytest.MonkeyPa
         data.digits()
 
 
-# --- read_idx -------------------------------------------------------------------------------------
+# --- nn.idx: read_idx -----------------------------------------------------------------------------
 
 IMAGES = uneven(2, 3, 4)
 LABELS = np.array([5, 0, 4, 1, 9], np.uint8)
@@ -504,6 +532,30 @@ def test_mnist_takes_other_data_of_the_same_format(tmp_path: Path, toy: Toy) -> 
     (folder / toy.files[2].name).write_bytes(idx(uneven(5, 28, 28)))
     (folder / toy.files[3].name).write_bytes(idx(LABELS))
     assert data.mnist(folder, validation=10).test.labels.tolist() == LABELS.tolist()
+
+
+def test_fashion_mnist_is_read_from_a_folder_and_has_names(
+    tmp_path: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DataError, match="which folder"):
+        data.fashion_mnist()
+    folder = toy.put(tmp_path / "clothes", ending=".gz")
+    with pytest.raises(DataError, match="holds MNIST, the digits"):  # by mistake
+        data.fashion_mnist(folder)
+    (folder / f"{toy.files[1].name}.gz").write_bytes(packed(idx((np.arange(30) + 3) % 10)))
+    for where in (folder, None):
+        found = data.fashion_mnist(where, validation=10)
+        assert found.name == "Fashion-MNIST"
+        assert found.classes[0] == "T-shirt"
+        assert len(found.classes) == len(set(found.classes)) == 10
+        assert found.train.labels.tolist() == [(i + 3) % 10 for i in range(20)]
+        assert np.array_equal(found.test.labels, toy.labels[30:])
+        monkeypatch.setenv("TINYGRAD_EDU_FASHION_MNIST", str(folder))
+    (folder / f"{toy.files[2].name}.gz").unlink()
+    with pytest.raises(DataError) as caught:
+        data.fashion_mnist(folder)
+    for words in (toy.files[2].name, "not found", "not downloaded", "TINYGRAD_EDU_FASHION_MNIST"):
+        assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -917,6 +969,7 @@ CHILD = """
 import json, os, sys
 from nn import data
 from nn.download import KnownFile
+from nn.idx import read_idx
 folder, url, dies_at, files = sys.argv[1], sys.argv[2], sys.argv[3], json.loads(sys.argv[4])
 data.MNIST_FILES = tuple(KnownFile(*file) for file in files)
 if dies_at:

@@ -1,14 +1,17 @@
-"""Layers: the lecture's equations entry by entry, its numbering, and how the parameters start."""
+"""Layers: the lecture's equations entry by entry, its numbering, what training changes, files, and gradients."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import nn
-from nn.init import INITS, as_generator, init_linear
-from tinygrad_edu import ShapeError, Tensor, no_grad
+from nn import layers
+from nn.init import INITS
+from tinygrad_edu import DataError, DtypeError, ShapeError, Tensor, assert_gradients, no_grad
 
 
 def uneven(*shape: int) -> np.ndarray:
@@ -70,7 +73,7 @@ def test_linear_without_bias_has_one_parameter_and_says_so():
     assert layer.bias is None
     assert [name for name, _ in layer.named_parameters()] == ["weight"]
     assert repr(layer) == "Linear(3, 2, bias=False)"
-    assert layer.config() == {"type": "Linear", "n_in": 3, "n_out": 2, "bias": False}
+    assert layer.config() == {"type": "Linear", "in_features": 3, "out_features": 2, "bias": False}
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -120,7 +123,7 @@ def test_linear_given_another_number_of_inputs_names_both_shapes(shape, bias):
 
 @pytest.mark.parametrize(("n_in", "n_out"), [(0, 2), (2, 0), (-1, 2)])
 def test_a_layer_without_neurons_is_an_error(n_in, n_out):
-    with pytest.raises(ShapeError, match=f"n_in={n_in}, n_out={n_out}"):
+    with pytest.raises(ShapeError, match=f"in_features={n_in}, out_features={n_out}"):
         nn.Linear(n_in, n_out)
 
 
@@ -256,7 +259,7 @@ def test_mlp_computes_the_lectures_activities_layer_by_layer():
     [
         (lambda: nn.MLP([784]), ShapeError, ["[784]", "[784, 30, 10]"]),
         (lambda: nn.MLP([]), ShapeError, ["[]", "[784, 30, 10]"]),
-        (lambda: nn.MLP([3, 0, 2]), ShapeError, ["n_out=0"]),
+        (lambda: nn.MLP([3, 0, 2]), ShapeError, ["out_features=0"]),
         (lambda: nn.MLP([3, 2], "sigmoyd"), ValueError, ["'sigmoyd'", "sigmoid", "tanh", "relu", "linear"]),
         (lambda: nn.MLP([3, 2], output="softmax"), ValueError, ["'softmax'", "linear"]),
         (lambda: nn.MLP([3, 2], init="normal"), ValueError, ["'normal'", *INITS]),
@@ -270,105 +273,6 @@ def test_wrong_settings_say_what_was_given_and_what_there_is(make, error, words)
         assert word in str(caught.value)
 
 
-# ---- how the parameters start ----------------------------------------------------------------------------
-
-N_IN, N_OUT = 400, 300  # 120,000 weights
-SPREAD = {  # standard deviation of weights and of biases
-    "standard_normal": (1.0, 1.0),
-    "scaled_normal": (1 / math.sqrt(N_IN), 1.0),
-    "uniform": (1 / math.sqrt(3 * N_IN), 1 / math.sqrt(3 * N_IN)),
-    "zeros": (0.0, 0.0),
-}
-
-
-def test_every_init_is_named_after_what_it_does():
-    assert list(INITS) == list(SPREAD)
-
-
-@pytest.mark.parametrize("name", SPREAD)
-def test_first_values_have_the_mean_and_spread_of_their_init(name):
-    """Within 4 standard errors: of the mean sd/sqrt(n), of the deviation at most sd/sqrt(2n)."""
-    for values, sd in zip(init_linear(name, N_OUT, N_IN, 20180101), SPREAD[name], strict=True):
-        n = values.size
-        assert abs(values.mean()) <= 4 * sd / math.sqrt(n)
-        assert abs(values.std() - sd) <= 4 * sd / math.sqrt(2 * n)
-
-
-@pytest.mark.parametrize("name", SPREAD)
-def test_first_values_have_the_shapes_of_weight_and_bias(name):
-    w, b = init_linear(name, 3, 5, 0)
-    assert (w.shape, b.shape) == ((3, 5), (3,))
-
-
-@pytest.mark.parametrize("name", ["standard_normal", "scaled_normal"])
-def test_normal_values_have_normal_tails_and_uniform_ones_end_at_their_bound(name):
-    w, _ = init_linear(name, N_OUT, N_IN, 3)
-    beyond_two = np.mean(np.abs(w) > 2 * SPREAD[name][0])
-    assert abs(beyond_two - 0.0455) < 4 * math.sqrt(0.0455 * 0.9545 / w.size)
-    w, b = init_linear("uniform", N_OUT, N_IN, 3)
-    bound = 1 / math.sqrt(N_IN)
-    assert 0.9999 * bound < np.abs(w).max() <= bound
-    assert 0.95 * bound < np.abs(b).max() <= bound
-
-
-def test_layers_start_from_the_init_that_they_name():
-    for name in INITS:
-        layer = nn.Linear(5, 3, init=name, rng=4, dtype=np.float64)
-        w, b = init_linear(name, 3, 5, 4)
-        assert_array_equal(layer.weight.data, w)
-        assert_array_equal(layer.bias.data, b)
-    assert nn.Linear(5, 3, rng=4).weight.tolist() == nn.Linear(5, 3, init="uniform", rng=4).weight.tolist()
-    assert nn.MLP([5, 3], rng=4)[0].weight.tolist() == nn.MLP([5, 3], init="standard_normal", rng=4)[0].weight.tolist()
-
-
-def test_every_layer_of_a_net_gets_its_own_draws():
-    net = nn.MLP([3, 3, 3], rng=0)
-    assert net[0].weight.tolist() != net[2].weight.tolist()
-    assert net[0].bias.tolist() != net[2].bias.tolist()
-
-
-@pytest.mark.parametrize("name", ["standard_normal", "scaled_normal", "uniform"])
-def test_same_seed_same_parameters_and_another_seed_others(name):
-    def values(rng):
-        return {k: v.tobytes() for k, v in nn.MLP([4, 3, 2], init=name, rng=rng).state_dict().items()}
-
-    assert values(11) == values(11) == values(np.random.default_rng(11))
-    assert not values(11).items() & values(12).items()
-    assert not values(None).items() & values(None).items()
-
-
-def test_a_generator_is_drawn_on_and_not_copied():
-    rng = np.random.default_rng(0)
-    assert as_generator(rng) is rng
-    first, second = nn.Linear(3, 2, rng=rng), nn.Linear(3, 2, rng=rng)
-    assert first.weight.tolist() != second.weight.tolist()
-
-
-def test_e12_numpys_global_generator_is_not_touched():
-    def state():
-        kind, keys, *rest = np.random.get_state()  # noqa: NPY002
-        return kind, keys.tobytes(), *rest
-
-    before = state()
-    for rng in (None, 3):
-        net = nn.MLP([4, 3, 2], rng=rng)
-        x = np.zeros((6, 4), np.float32)
-        examples = nn.Examples(x, nn.data.one_hot([0, 1] * 3, 2), np.array([0, 1] * 3))
-        nn.fit(net, nn.QuadraticCost(), nn.optim.SGD(net.parameters(), 0.1), examples, 2, 2, rng=rng, progress=False)
-    assert state() == before
-
-
-def test_equal_first_values_stay_equal_for_ever():
-    """init="zeros": every hidden neuron has the same gradient, so learning never tells them apart."""
-    net = nn.MLP([3, 4, 2], init="zeros", rng=0, dtype=np.float64)
-    optimizer = nn.optim.SGD(net.parameters(), 1.0)
-    for _ in range(5):
-        nn.train_step(net, nn.QuadraticCost(), optimizer, uneven(3, 3), uneven(3, 2) / 4)
-    w = net[0].weight.data
-    assert np.abs(w).max() > 1e-3
-    assert_allclose(w, np.broadcast_to(w[0], w.shape), rtol=1e-14)
-
-
 def test_inside_no_grad_layers_compute_the_same_and_record_nothing():
     net = nn.MLP([3, 4, 2], rng=0)
     x = Tensor(uneven(2, 3).astype(np.float32))
@@ -377,3 +281,463 @@ def test_inside_no_grad_layers_compute_the_same_and_record_nothing():
     assert a.op is None
     assert not a.requires_grad
     assert a.data.tobytes() == net(x).data.tobytes()
+
+
+# ---- all layers: how they were made, files, float32 ------------------------------------------------------
+
+IMAGES, ROWS, SIGNALS, WORDS = (2, 4, 6, 6), (5, 4), (3, 4, 7), (3, 2)
+EVERY = {  # a layer, and the shape of its input
+    "Linear(4, 3)": (lambda: layers.Linear(4, 3), ROWS),
+    "Linear(4, 3, bias=False)": (lambda: layers.Linear(4, 3, False), ROWS),
+    "Conv1d(4, 2, 3, padding='same')": (lambda: layers.Conv1d(4, 2, 3, padding="same"), SIGNALS),
+    "Conv2d(4, 6, (3, 2), stride=2, groups=2)": (lambda: layers.Conv2d(4, 6, [3, 2], 2, groups=2), IMAGES),
+    "MaxPool1d(2, stride=2)": (lambda: layers.MaxPool1d(2), SIGNALS),
+    "MaxPool2d((2, 3), stride=1, padding=1)": (lambda: layers.MaxPool2d((2, 3), 1, 1), IMAGES),
+    "AvgPool1d(2, stride=2)": (lambda: layers.AvgPool1d(2), SIGNALS),
+    "AvgPool2d(3, stride=3, count_include_pad=False)": (lambda: layers.AvgPool2d(3, count_include_pad=False), IMAGES),
+    "Flatten()": (lambda: layers.Flatten(), IMAGES),
+    "Flatten(start_dim=2)": (lambda: layers.Flatten(2), IMAGES),
+    "Unflatten(1, (2, -1))": (lambda: layers.Unflatten(1, [2, -1]), ROWS),
+    "Dropout(p=0.25)": (lambda: layers.Dropout(0.25), ROWS),
+    "BatchNorm1d(4)": (lambda: layers.BatchNorm1d(4), SIGNALS),
+    "BatchNorm2d(4, momentum=None)": (lambda: layers.BatchNorm2d(4, momentum=None), IMAGES),
+    "BatchNorm1d(4, affine=False)": (lambda: layers.BatchNorm1d(4, affine=False), ROWS),
+    "LayerNorm((6, 6), bias=False)": (lambda: layers.LayerNorm([6, 6], bias=False), IMAGES),
+    "Embedding(7, 3, padding_idx=6)": (lambda: layers.Embedding(7, 3, -1), WORDS),
+    "LSTM(4, 3, num_layers=2, bidirectional=True)": (lambda: layers.LSTM(4, 3, 2, bidirectional=True), ROWS),
+    "MultiheadAttention(4, 2, batch_first=True)": (lambda: layers.MultiheadAttention(4, 2, batch_first=True), ROWS),
+    **{
+        repr(make()): (make, ROWS)
+        for make in (
+            *layers.ACTIVATIONS.values(),
+            *(lambda: layers.LeakyReLU(0.2), lambda: layers.GELU("tanh"), lambda: layers.Softplus(2)),
+            *(layers.Softmax, lambda: layers.LogSoftmax(0), layers.Identity),
+        )
+    },
+}
+
+
+def call(layer: nn.Module, x: np.ndarray) -> Tensor:
+    """One Tensor from every layer, in use."""
+    if isinstance(layer, layers.MultiheadAttention):
+        return layer(x, x, x)[0]
+    y = layer(x)
+    return y[0] if isinstance(y, tuple) else y
+
+
+def input_of(layer: nn.Module, shape: tuple[int, ...], dtype=np.float32) -> np.ndarray:
+    x = uneven(*shape)
+    return (x * 8).astype(int) % 7 if isinstance(layer, layers.Embedding) else (x - 1.6).astype(dtype)
+
+
+def test_every_layer_is_here():
+    made = {type(make()).__name__ for make, _ in EVERY.values()}
+    assert made == set(layers.LAYERS)
+    others = {"ACTIVATIONS", "LAYERS", "Activation", "Layer", "MLP", "ModuleList", "Residual", "Sequential", "rebuild"}
+    assert set(layers.__all__) - made == others
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_repr_is_how_a_layer_was_made(name):
+    make, _ = EVERY[name]
+    assert repr(make()) == name
+    again = eval(name, vars(layers))
+    assert again.config() == make().config()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_saved_layer_is_loaded_with_its_settings_values_and_buffers(tmp_path, name):
+    pytest.importorskip("safetensors")
+    make, shape = EVERY[name]
+    net = nn.Sequential(layers.Residual(layers.Identity()), layers.ModuleList([make()]), make())
+    x = input_of(net[2], shape)
+    if not isinstance(net[2], layers.Dropout):
+        call(net[2], x)  # in training: what a layer has seen is saved, too
+    net.eval()
+    loaded = nn.load(nn.save(tmp_path / "net", net)).eval()
+    assert loaded.config() == net.config()
+    assert {k: (v.dtype, v.tobytes()) for k, v in loaded.state_dict().items()} == {
+        k: (v.dtype, v.tobytes()) for k, v in net.state_dict().items()
+    }
+    assert [p.requires_grad for _, p in loaded.named_tensors()] == [p.requires_grad for _, p in net.named_tensors()]
+    assert call(loaded[2], x).data.tobytes() == call(net[2], x).data.tobytes()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_copy_of_a_layer_computes_the_same_and_is_independent(name):
+    make, shape = EVERY[name]
+    layer = make()
+    x = input_of(layer, shape)
+    for copied in (copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))):
+        twin = copied(layer)
+        assert call(twin, x).data.tobytes() == call(layer, x).data.tobytes()  # Dropout: the same generator, copied
+        mine = {id(t) for _, t in layer.named_tensors()}
+        assert not mine & {id(t) for _, t in twin.named_tensors()}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_layer_stays_in_float32(name):
+    make, shape = EVERY[name]
+    layer = make()
+    x = Tensor(input_of(layer, shape))
+    x.requires_grad = x.dtype.kind == "f"
+    y = call(layer, x)
+    (y * uneven(*y.shape).astype(np.float32)).sum().backward()
+    waiting, seen = [y], set()
+    while waiting:  # every number on the way, and not the ends alone
+        t = waiting.pop()
+        if isinstance(t, Tensor) and id(t) not in seen:
+            seen.add(id(t))
+            assert t.dtype != np.float64, t.op
+            waiting += t.inputs
+    assert {p.grad.dtype for p in [x, *layer.parameters()] if p.requires_grad} <= {np.dtype(np.float32)}
+
+
+LIES = {
+    "more channels than the file has": (layers.Conv2d(2, 2, 1), {"in_channels": 10**12}),
+    "a kernel as large as the memory": (layers.Conv2d(2, 2, 1), {"kernel_size": 10**6}),
+    "a kernel that is text": (layers.Conv2d(2, 2, 1), {"kernel_size": "1"}),
+    "groups": (layers.Conv2d(2, 2, 1), {"groups": 2}),
+    "more features": (layers.BatchNorm1d(2), {"num_features": 10**15}),
+    "no memory": (layers.BatchNorm1d(2), {"track_running_stats": False}),
+    "a probability that is none": (layers.Dropout(), {"p": float("nan")}),
+    "more rows": (layers.Embedding(2, 2), {"num_embeddings": 10**15}),
+    "another shape": (layers.LayerNorm(2), {"normalized_shape": [2, 10**9]}),
+    "more layers": (layers.LSTM(2, 2), {"num_layers": 10**5}),
+    "larger layers": (layers.LSTM(2, 2), {"hidden_size": 10**9}),
+    "heads": (layers.MultiheadAttention(4, 2), {"num_heads": 3}),
+    "a larger one": (layers.MultiheadAttention(4, 2), {"embed_dim": 10**9}),
+    "a setting too few": (layers.Softmax(), {"dim": None}),
+    "a setting too many": (layers.Softmax(), {"axis": 1}),
+    "a pool that is empty": (layers.MaxPool2d(2), {"kernel_size": 0}),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_config_that_lies_about_a_layer_is_an_error_before_memory_is_asked_for(lie):
+    layer, wrong = LIES[lie]
+    state = layer.state_dict()
+    with pytest.raises((ValueError, TypeError, KeyError)):  # which nn.load makes a DataError of
+        layers.rebuild({k: v for k, v in (layer.config() | wrong).items() if v is not None}, state).load_state_dict(
+            state
+        )
+
+
+def test_a_learners_own_layer_is_not_saved_as_ours():
+    class Linear2(layers.Linear):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    with pytest.raises(DataError, match="Linear2"):
+        layers.rebuild(nn.Sequential(Linear2(2, 2)).config(), {})
+
+
+# ---- numbers of layers on the way through layers without a symbol ----------------------------------------
+
+
+def test_a_convolutional_net_is_numbered_through_pooling_norms_dropout_and_flatten():
+    net = nn.Sequential(
+        layers.Conv2d(1, 2, 3, rng=0),
+        layers.BatchNorm2d(2),
+        nn.ReLU(),
+        layers.MaxPool2d(2),
+        layers.Dropout(0.5, rng=0),
+        layers.Flatten(),
+        nn.Linear(8, 3, rng=0),
+        nn.Sigmoid(),
+    )
+    for mode in (True, False):
+        a = net.train(mode)(Tensor(uneven(2, 1, 6, 6), True, dtype=np.float32))
+        found = [role for role in graph_roles(a) if role]
+        assert [role for role in found if role[0] in "zawb"] == [
+            *[("w", 2), ("b", 2), ("z", 2), ("a", 2), ("w", 3), ("b", 3), ("z", 3), ("a", 3)]
+        ]
+        assert {role for role in found if role[0] not in "zawb"} == {
+            ("x", 1),
+            ("n", 2),
+            ("p", 2),
+            ("f", 2),
+            *([("d", 2)] if mode else []),
+        }
+        with no_grad():
+            net(Tensor(uneven(2, 1, 6, 6).astype(np.float32)))
+        assert (net[0].weight.role, net[6].weight.role) == (("w", 2), ("w", 3))
+
+
+# ---- Dropout ---------------------------------------------------------------------------------------------
+
+
+def test_e10_dropout_in_training_is_zero_or_scaled_and_the_gradient_has_the_same_mask():
+    x = Tensor(np.ones((200, 50)), requires_grad=True)
+    y = layers.Dropout(0.25, rng=0)(x)
+    y.sum().backward()
+    assert set(np.unique(y.data)) == {0.0, 1 / 0.75}
+    assert_array_equal(x.grad.data, y.data)
+    assert abs((y.data == 0).mean() - 0.25) < 4 * math.sqrt(0.25 * 0.75 / 10_000)
+
+
+def test_e10_dropout_in_use_is_the_identity_and_draws_nothing():
+    layer = layers.Dropout(0.5, rng=0)
+    layer.eval()
+    before = layer.rng.bit_generator.state
+    x = Tensor(uneven(3, 4))
+    assert layer(x) is x
+    assert layer.rng.bit_generator.state == before
+    layer.train()
+    layer(x)
+    assert layer.rng.bit_generator.state != before
+
+
+def test_e10_nothing_dropped_draws_nothing_and_all_dropped_is_zero_without_nan():
+    x = Tensor(np.array([1.0, -2.0, np.inf]), requires_grad=True)
+    none = layers.Dropout(0.0, rng=0)
+    before = none.rng.bit_generator.state
+    assert_array_equal(none(x).data, x.data)
+    assert none.rng.bit_generator.state == before
+    y = layers.Dropout(1.0)(x)
+    y.sum().backward()
+    assert y.tolist() == x.grad.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_e10_dropout_follows_its_seed_and_not_numpys():
+    x = Tensor(np.ones(100))
+    one, other = layers.Dropout(rng=3), layers.Dropout(rng=3)
+    first = one(x)
+    assert_array_equal(first.data, other(x).data)
+    assert (one(x).data != first.data).any()
+    assert (layers.Dropout(rng=4)(x).data != first.data).any()
+
+
+def test_e8_a_look_at_the_outputs_that_fails_leaves_every_layer_in_training():
+    net = nn.Sequential(layers.BatchNorm1d(2), layers.Dropout(0.5), nn.Linear(2, 1))
+    net[2].eval()
+    with pytest.raises(ShapeError):
+        nn.predict(net, np.zeros((3, 5), np.float32))
+    assert [m.training for m in net] == [True, True, False]
+
+
+# ---- normalization ---------------------------------------------------------------------------------------
+
+
+def test_e13_batchnorm_makes_mean_0_and_variance_1_and_remembers_both():
+    layer = layers.BatchNorm1d(3, dtype=np.float64)
+    x = uneven(8, 3) ** 2
+    y = layer(x).data
+    assert_allclose(y.mean(axis=0), 0, atol=1e-14)
+    assert_allclose(y.var(axis=0), 1, rtol=1e-4)  # eps
+    assert_allclose(layer.running_mean.data, 0.1 * x.mean(axis=0), rtol=1e-14)
+    assert_allclose(layer.running_var.data, 0.9 + 0.1 * x.var(axis=0, ddof=1), rtol=1e-14)  # the unbiased one
+    assert layer.num_batches_tracked.item() == 1
+
+
+def test_e13_in_use_the_memory_is_used_and_frozen_and_each_example_stands_alone():
+    layer = layers.BatchNorm1d(3, dtype=np.float64)
+    for seed in range(3):
+        layer(np.random.default_rng(seed).standard_normal((6, 3)) * [1, 2, 3])
+    layer.eval()
+    before = {k: v.tobytes() for k, v in layer.state_dict().items()}
+    x = uneven(4, 3)
+    whole = layer(x).data
+    expected = (x - layer.running_mean.data) / np.sqrt(layer.running_var.data + 1e-5)
+    assert_allclose(whole, expected, rtol=1e-14)
+    assert_array_equal(np.concatenate([layer(x[i : i + 1]).data for i in range(4)]), whole)
+    assert {k: v.tobytes() for k, v in layer.state_dict().items()} == before
+
+
+def test_e13_one_number_a_channel_has_no_variance_in_training():
+    for layer, shape in ((layers.BatchNorm1d(3), (1, 3)), (layers.BatchNorm2d(3), (1, 3, 1, 1))):
+        with pytest.raises(ShapeError, match=r"net\.eval\(\)"):
+            layer(np.ones(shape, np.float32))
+        assert layer.num_batches_tracked.item() == 0
+        assert layer.eval()(np.ones(shape, np.float32)).shape == shape
+
+
+def test_e13_all_three_gradients_of_batchnorm():
+    g, b = uneven(3) - 1, uneven(3) / 2
+    seed = uneven(4, 3)[::-1] - 1.3
+
+    def f(x, gamma, beta):
+        layer = layers.BatchNorm1d(3, dtype=np.float64)
+        layer.weight, layer.bias = gamma, beta
+        return (layer(x) * seed).sum()
+
+    assert_gradients(f, uneven(4, 3), g, b)
+
+
+def test_running_statistics_are_buffers_and_no_parameters():
+    net = nn.Sequential(nn.Linear(2, 3), layers.BatchNorm1d(3))
+    assert [name for name, _ in net.named_parameters()] == ["0.weight", "0.bias", "1.weight", "1.bias"]
+    buffers = ["1.running_mean", "1.running_var", "1.num_batches_tracked"]
+    assert [name for name, _ in net.named_buffers()] == buffers
+    assert [t is b for t, (_, b) in zip(net.buffers(), net.named_buffers(), strict=True)] == [True] * 3
+    assert set(buffers) < set(net.state_dict())
+
+
+# ---- gradients by differences, and layers by hand --------------------------------------------------------
+
+
+def test_gradients_of_attention_lstm_and_convolution_by_the_complex_step_or_differences():
+    x = uneven(2, 3, 4) - 1.5
+    attention = layers.MultiheadAttention(4, 2, rng=0, dtype=np.float64)
+    lstm = layers.LSTM(4, 3, 2, rng=0, dtype=np.float64)
+    conv = layers.Conv1d(3, 2, 2, rng=0, dtype=np.float64)
+    norm = layers.LayerNorm(4, dtype=np.float64)
+    for f in (lambda t: attention(t, t, t)[0], lambda t: lstm(t)[0], conv, norm):
+        assert_gradients(lambda t, f=f: (f(t) * uneven(*f(t).shape)).sum(), x)
+
+
+def test_an_lstm_step_by_hand():
+    """One cell, one number: sigma(f) c + sigma(i) tanh(g), and sigma(o) tanh(c)."""
+    lstm = layers.LSTM(1, 1, dtype=np.float64)
+    w, u = [0.5, -0.25, 1.0, 2.0], [0.1, 0.2, 0.3, 0.4]
+    b = [0.3, -0.2, 0.1, -0.1]
+    state = {"weight_ih_l0": np.c_[w], "weight_hh_l0": np.c_[u], "bias_ih_l0": b, "bias_hh_l0": np.zeros(4)}
+    lstm.load_state_dict(state)
+    h = c = 0.0
+    for x in (0.7, -1.5):
+        i, f, g, o = (w[k] * x + u[k] * h + b[k] for k in range(4))
+        s = [1 / (1 + math.exp(-z)) for z in (i, f, o)]
+        c = s[1] * c + s[0] * math.tanh(g)
+        h = s[2] * math.tanh(c)
+    output, (hn, cn) = lstm([[0.7], [-1.5]])
+    assert_allclose([output.data[1, 0], hn.item(), cn.item()], [h, h, c], rtol=1e-14)
+
+
+def test_dropout_between_the_layers_of_an_lstm_is_in_training_alone():
+    lstm, x = layers.LSTM(3, 4, 2, dropout=0.5, rng=0), uneven(5, 2, 3).astype(np.float32)
+    assert (lstm(x)[0].data != lstm(x)[0].data).any()
+    lstm.eval()
+    assert_array_equal(lstm(x)[0].data, lstm(x)[0].data)
+    all_dropped, alone = layers.LSTM(3, 4, 2, dropout=1.0, rng=0), layers.LSTM(3, 4, dropout=1.0, rng=0)
+    assert (all_dropped(x)[0].data != 0).all()  # never in what comes out of the last layer
+    assert (alone(x)[0].data != 0).all()
+
+
+def test_attention_that_is_causal_does_not_see_what_comes_later():
+    layer = layers.MultiheadAttention(4, 2, batch_first=True, rng=0, dtype=np.float64)
+    x = uneven(1, 5, 4) - 1.5
+    y, weights = layer(x, x, x, is_causal=True)
+    assert_array_equal(np.triu(weights.data[0], 1), 0)
+    later = x.copy()
+    later[0, 3:] += 1
+    z, _ = layer(later, later, later, is_causal=True)
+    assert_array_equal(z.data[0, :3], y.data[0, :3])
+    assert (z.data[0, 3:] != y.data[0, 3:]).any()
+
+
+def test_residual_adds_what_goes_in():
+    layer = nn.Linear(3, 3, rng=0, dtype=np.float64)
+    x = uneven(2, 3)
+    assert_array_equal(layers.Residual(layer)(x).data, x + layer(x).data)
+    with pytest.raises(ShapeError, match=r"\(2, 3\).*\(2, 2\)"):
+        layers.Residual(nn.Linear(3, 2))(uneven(2, 3).astype(np.float32))
+
+
+def test_a_module_list_is_named_by_places_and_has_no_forward():
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            self.parts = layers.ModuleList([nn.Linear(2, 2, rng=0)]).append(nn.Linear(2, 2, rng=1))
+
+        def forward(self, x):
+            for part in self.parts:
+                x = part(x)
+            return x
+
+    net = Twice()
+    assert list(net.state_dict()) == ["parts.0.weight", "parts.0.bias", "parts.1.weight", "parts.1.bias"]
+    assert len(net.parts) == 2
+    assert isinstance(net.parts[:1], layers.ModuleList)
+    assert net(np.zeros((1, 2), np.float32)).shape == (1, 2)
+    with pytest.raises(TypeError, match="forward"):
+        net.parts(1)
+
+
+def test_a_slice_of_a_sequential_is_one():
+    net = nn.MLP([3, 4, 2], rng=0)
+    head = net[:-1]
+    assert type(head) is nn.Sequential
+    assert list(head) == net.layers[:-1]
+
+
+# ---- Embedding, and tied weights -------------------------------------------------------------------------
+
+
+def test_a_row_that_is_picked_twice_gets_both_gradients_and_the_padding_none():
+    layer = layers.Embedding(4, 2, padding_idx=0, rng=0, dtype=np.float64)
+    assert layer.weight.data[0].tolist() == [0.0, 0.0]
+    g = uneven(2, 3, 2)
+    (layer([[1, 3, 0], [1, 1, 0]]) * g).sum().backward()
+    assert_allclose(layer.weight.grad.data, [[0, 0], g[0, 0] + g[1, 0] + g[1, 1], [0, 0], g[0, 1]], rtol=1e-15)
+
+
+@pytest.mark.parametrize(("x", "error"), [([0, 4], IndexError), ([-1], IndexError), ([0.0], DtypeError)])
+def test_an_index_that_names_no_row_is_an_error(x, error):
+    with pytest.raises(error):
+        layers.Embedding(4, 2)(x)
+
+
+def test_d18_a_tied_embedding_is_one_parameter_steps_once_and_stays_tied(tmp_path):
+    """The table that reads the words also writes them: Linear(d, n) has the shape of Embedding(n, d)."""
+    pytest.importorskip("safetensors")
+    net = nn.Sequential(layers.Embedding(5, 3, rng=0), nn.Tanh(), nn.Linear(3, 5, bias=False, rng=1))
+    net[2].weight = net[0].weight
+    assert len(net.parameters()) == 1
+    assert list(net.state_dict()) == ["0.weight", "2.weight"]
+    before = net[0].weight.data
+    (net([1, 2]) * uneven(2, 5).astype(np.float32)).sum().backward()
+    gradient = net[0].weight.grad.data
+    nn.optim.SGD(net.parameters(), 0.5).step()
+    assert_allclose(net[0].weight.data, before - np.float32(0.5) * gradient, rtol=1e-6)
+    for twin in (copy.deepcopy(net), nn.load(nn.save(tmp_path / "net", net))):
+        assert twin[0].weight is twin[2].weight
+        assert twin[0].weight is not net[0].weight
+        assert_array_equal(twin[2].weight.data, net[2].weight.data)
+
+
+def test_d18_a_tie_inside_a_residual_survives_the_file(tmp_path):
+    pytest.importorskip("safetensors")
+    net = nn.Sequential(layers.Residual(nn.Sequential(nn.Linear(3, 3))), nn.Linear(3, 3))
+    net[1].weight = net[0].module[0].weight
+    loaded = nn.load(nn.save(tmp_path / "net", net))
+    assert loaded[1].weight is loaded[0].module[0].weight
+    assert loaded[1].bias is not loaded[0].module[0].bias
+
+
+# ---- wrong inputs and settings ---------------------------------------------------------------------------
+
+WRONG = {
+    "rows into a convolution": (lambda: layers.Conv2d(1, 2, 3)(np.zeros((5, 784))), ["(5, 784)", "reshape"]),
+    "channels last": (lambda: layers.Conv2d(3, 2, 3)(np.zeros((2, 9, 9, 3))), ["transpose(0, 3, 1, 2)"]),
+    "kernel": (lambda: layers.Conv2d(3, 2, 0), ["kernel_size=0"]),
+    "kernel of three": (lambda: layers.Conv2d(3, 2, (1, 2, 3)), ["(1, 2, 3)"]),
+    "groups": (lambda: layers.Conv2d(4, 6, 3, groups=4), ["groups=4", "as 2"]),
+    "batchnorm": (lambda: layers.BatchNorm2d(3)(np.zeros((2, 4, 5, 5))), ["(N, 3, H, W)", "(2, 4, 5, 5)"]),
+    "layernorm": (lambda: layers.LayerNorm(3)(np.zeros((2, 4))), ["(3,)", "(2, 4)"]),
+    "lstm": (lambda: layers.LSTM(3, 2)(np.zeros((5, 2, 4))), ["(L, N, input_size)", "(5, 2, 4)"]),
+    "lstm state": (lambda: layers.LSTM(3, 2)(np.zeros((5, 2, 3)), (np.zeros((1, 2)),) * 2), ["(1, 2, 2)", "(1, 2)"]),
+    "heads": (lambda: layers.MultiheadAttention(6, 4), ["num_heads=4", "embed_dim=6"]),
+    "keys": (lambda: layers.MultiheadAttention(4, 2)(*[np.zeros(s) for s in ((2, 4), (3, 5), (3, 5))]), ["(3, 5)"]),
+    "mask": (
+        lambda: layers.MultiheadAttention(4, 2)(*[np.zeros((3, 4))] * 3, attn_mask=np.zeros((2, 2))),
+        ["attn_mask", "(3, 3)", "(2, 2)"],
+    ),
+    "nothing to look at": (
+        lambda: layers.MultiheadAttention(4, 2)(*[np.ones((2, 4))] * 3, attn_mask=np.eye(2, 2) < 2),
+        ["nothing to look at", "all True"],
+    ),
+    "dropout": (lambda: layers.Dropout(1.5), ["p=1.5", "between 0 and 1"]),
+    "dropout NaN": (lambda: layers.Dropout(math.nan), ["p=nan"]),
+    "padding_idx": (lambda: layers.Embedding(4, 2, 4), ["padding_idx=4", "0 … 3"]),
+    "unflatten": (lambda: layers.Unflatten(1, (1, 3, 3))(np.zeros((2, 8))), ["9 numbers", "(2, 8)"]),
+    "unflatten axis": (lambda: layers.Unflatten(2, (1, 3, 3))(np.zeros((2, 9))), ["axis 2", "(2, 9)"]),
+    "flatten": (lambda: layers.Flatten()(np.zeros(3)), ["(3,)", "x[None]"]),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_input_or_setting_says_what_was_given_and_what_is_needed(case):
+    make, words = WRONG[case]
+    with pytest.raises(ValueError, match=r"\S") as caught:
+        make()
+    for word in words:
+        assert word in str(caught.value)

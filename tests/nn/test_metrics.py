@@ -144,3 +144,68 @@ def test_no_examples_is_an_error_and_not_nan(what):
         what(Table(), np.zeros((0, 3)))
     with pytest.raises(DataError, match="no examples"):
         nn.accuracy(Table(), examples(X, LABELS)[:0])
+
+
+# --- top k, precision, recall, F1 -----------------------------------------------------------------
+
+
+def test_top_k_worked_by_hand():
+    """The right outputs have the ranks 1, 1, 2, 3, 1."""
+    assert [metrics.top_k_accuracy(Table(), examples(X, [0, 2, 2, 0, 0]), k) for k in (1, 2, 3)] == [3 / 5, 4 / 5, 1.0]
+    with pytest.raises(DataError, match="from 1 to 3"):
+        metrics.top_k_accuracy(Table(), examples(X, LABELS), 4)
+    with pytest.raises(DataError):
+        metrics.top_k_accuracy(Table(), examples(X, LABELS), 0)
+
+
+def test_top_1_is_the_accuracy_also_where_outputs_are_equal():
+    x = np.random.default_rng(0).integers(0, 3, (200, 4)).astype(np.float32)
+    found = examples(x, np.random.default_rng(1).integers(0, 4, 200))
+    assert metrics.top_k_accuracy(Table(), found, 1) == nn.accuracy(Table(), found)
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_top_k_is_scikit_learns(k):
+    sklearn = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(k)
+    x, labels = rng.standard_normal((300, 6)), rng.integers(0, 6, 300)
+    wanted = sklearn.top_k_accuracy_score(labels, x, k=k, labels=range(6))
+    assert metrics.top_k_accuracy(Table(), examples(x, labels), k) == pytest.approx(wanted, abs=1e-12)
+
+
+def test_precision_recall_f1_worked_by_hand():
+    """Class 0 is right 1 of 2 times, taken 3 times; 1 of 1, taken 2 times; 2 of 4, taken 2 times."""
+    labels, predicted = np.array([0, 0, 1, 2, 2, 2, 2]), np.array([0, 1, 1, 0, 2, 2, 0])
+    assert_allclose(metrics.precision_score(labels, predicted, 3), [1 / 3, 1 / 2, 1])
+    assert_allclose(metrics.recall_score(labels, predicted, 3), [1 / 2, 1, 1 / 2])
+    assert_allclose(metrics.f1_score(labels, predicted, 3), [2 / 5, 2 / 3, 2 / 3])
+
+
+SCORES = ["precision_score", "recall_score", "f1_score"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("average", [None, "macro", "micro", "weighted"])
+@pytest.mark.parametrize("name", SCORES)
+def test_scores_are_scikit_learns_also_where_a_class_is_missing(name, average, seed):
+    sklearn = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(seed)
+    labels, predicted = rng.integers(0, 5 - seed // 2, 40), rng.integers(seed // 3, 6, 40)
+    wanted = getattr(sklearn, name)(labels, predicted, labels=range(6), average=average, zero_division=0)
+    got = getattr(metrics, name)(labels, predicted, 6, average=average)
+    assert_allclose(got, wanted, rtol=1e-12)
+    assert isinstance(got, float if average else np.ndarray)
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_scores_of_nothing_and_of_what_is_no_class(name):
+    score = getattr(metrics, name)
+    none = np.array([], int)
+    assert score(none, none, 3).tolist() == [0, 0, 0]
+    for wrong in (
+        lambda: score(none, none, 3, average="macro"),
+        lambda: score(np.array([3]), np.array([0]), 3),
+        lambda: score(np.array([0]), np.array([0]), 3, average="mean"),
+    ):
+        with pytest.raises(DataError):
+            wrong()

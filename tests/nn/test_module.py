@@ -134,6 +134,24 @@ def test_a_module_that_does_not_say_how_it_was_made_is_a_teaching_error():
         Scaled().config()
 
 
+def test_a_call_passes_on_settings_by_name():
+    class Powers(Module):
+        def forward(self, x, *, power=2):
+            return x**power
+
+    assert Powers()(Tensor(3.0), power=3).item() == 27
+    assert Powers()(Tensor(3.0)).item() == 9
+
+
+def test_buffers_are_what_is_kept_and_not_learned_each_once():
+    net = nn.Sequential(Scaled(), Scaled())
+    net[1].shift = net[0].shift
+    assert [name for name, _ in net.named_buffers()] == ["0.shift"]
+    assert net.buffers()[0] is net[0].shift
+    net[0].gain.requires_grad = False  # frozen
+    assert [name for name, _ in net.named_buffers()] == ["0.gain", "0.shift"]
+
+
 # ---- training or not, zero_grad --------------------------------------------------------------------------
 
 

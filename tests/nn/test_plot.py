@@ -1,13 +1,17 @@
 """Plots: the numbers in the picture are the numbers that were found, and no window is opened."""
 
+import importlib
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 if os.environ.get("TINYGRAD_EDU_REQUIRE_TOOLS") != "1":
     pytest.importorskip("matplotlib")
+import matplotlib
 from matplotlib.figure import Figure
 
 import nn
@@ -15,7 +19,7 @@ from nn import Examples, plot
 from nn.data import one_hot
 from nn.module import Module
 from nn.train import Epoch, History
-from tinygrad_edu import DataError, MissingExtraError
+from tinygrad_edu import DataError, DrawingError, MissingExtraError, ShapeError
 
 
 class Same(Module):
@@ -41,12 +45,21 @@ def history(tested: bool = True) -> History:
 
 
 @pytest.fixture(autouse=True)
-def no_window():
-    """No test opens a figure that pyplot would show."""
-    from matplotlib import pyplot
-
+def no_window(monkeypatch):
+    """As in a program without pyplot: no test but those about pyplot opens a figure that it would show."""
+    pyplot = importlib.import_module("matplotlib.pyplot")
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot")
     yield
     assert pyplot.get_fignums() == []
+
+
+@pytest.fixture
+def pyplot(no_window, monkeypatch):
+    """As in a program that has imported pyplot."""
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", matplotlib.pyplot)
+    yield matplotlib.pyplot
+    matplotlib.pyplot.close("all")
 
 
 def new_axes():
@@ -79,6 +92,30 @@ def test_curves_without_test_examples_show_the_cost_alone():
     assert len(ax.figure.axes) == 1
 
 
+@pytest.mark.parametrize(
+    ("percent", "expected"),
+    [
+        ([10, 91, 93, 95], (90, 100)),  # epoch 0 comes from below
+        ([10, 52, 95, 98], (0, 100)),
+        ([10, 20, 38], (0, 40)),
+        ([97, 98.5, 99.9], (95, 100)),
+        ([91, 95], (90, 100)),  # one epoch: both are shown
+        ([100, 100, 100], (95, 100)),
+        ([0, 0, 0], (0, 5)),
+        ([50], (0, 55)),
+        ([], (0, 100)),
+    ],
+)
+def test_the_axis_of_accuracies_shows_the_range_that_matters(percent, expected):
+    assert plot.accuracy_range(percent) == expected
+
+
+def test_curves_use_that_range():
+    rates = zip([0.8, 0.4, 0.1], [103, 913, 951], strict=True)
+    ax = plot.curves(History([Epoch(k, c, r, 1000, 0.5, 20) for k, (c, r) in enumerate(rates)]))
+    assert [axes.get_ylim() for axes in ax.figure.axes][1] == (90, 100)
+
+
 def test_historys_plot_is_the_same_picture():
     assert by_label(history().plot())["test accuracy"].tolist() == [[0, 1, 2], [25.0, 50.0, 75.0]]
 
@@ -104,15 +141,25 @@ def test_confusion_writes_each_count_in_its_place_and_none_for_zero():
     assert ax.get_title() == "4 of 8 right"
 
 
-def test_confusion_colours_by_the_share_of_the_row():
-    (image,) = plot.confusion(Same(), answered(LABELS, ANSWERS)).images
-    assert np.asarray(image.get_array()).tolist() == [[2 / 3, 1 / 3, 0], [0, 1, 0], [3 / 4, 0, 1 / 4]]
-    assert image.get_clim() == (0, 1)
+def test_confusion_colours_by_the_share_of_the_row_mistakes_on_a_scale_of_their_own():
+    right, wrong = plot.confusion(Same(), answered(LABELS, ANSWERS)).images
+    assert right.get_array().filled(-1).tolist() == [[2 / 3, -1, -1], [-1, 1, -1], [-1, -1, 1 / 4]]
+    assert wrong.get_array().filled(-1).tolist() == [[-1, 1 / 3, -1], [-1, -1, -1], [3 / 4, -1, -1]]
+    assert right.get_clim() == (0, 1)
+    assert wrong.get_clim()[0] == 0
+    assert 3 / 4 < wrong.get_clim()[1] < 1.2
 
 
-def test_confusion_of_a_class_that_does_not_occur_is_a_row_of_zeros():
-    ax = plot.confusion(Same(), answered([0, 0], [0, 2]))
-    assert np.asarray(ax.images[0].get_array()).tolist() == [[0.5, 0, 0.5], [0, 0, 0], [0, 0, 0]]
+def test_a_confusion_without_mistakes_can_be_drawn():
+    ax = plot.confusion(Same(), answered([0, 1, 2], [0, 1, 2]))
+    ax.figure.canvas.draw()
+    assert len(ax.texts) == 3
+
+
+def test_confusion_of_a_class_that_does_not_occur_is_an_empty_row():
+    right, wrong = plot.confusion(Same(), answered([0, 0], [0, 2])).images
+    assert right.get_array().filled(-1).tolist() == [[0.5, -1, -1], [-1, 0, -1], [-1, -1, 0]]
+    assert wrong.get_array().filled(-1).tolist() == [[-1, -1, 0.5], [-1, -1, -1], [-1, -1, -1]]
 
 
 def test_confusion_has_a_tick_for_every_class_and_says_what_the_axes_are():
@@ -169,6 +216,16 @@ def test_mistakes_shows_the_wrong_ones_in_order_with_both_classes():
     assert fig.get_suptitle() == "2 of 4 wrong"
 
 
+@pytest.mark.parametrize(("channels", "shown_as"), [(3, (2, 2, 3)), (1, (2, 2))])
+def test_mistakes_shows_pictures_with_channels(channels, shown_as):
+    n = 4 * channels
+    examples = answered([1], [0], classes=n, shape=(channels, 2, 2))
+    (ax,) = shown(plot.mistakes(Same(), examples))
+    wanted = examples.x[0].reshape(channels, 2, 2).transpose(1, 2, 0).reshape(shown_as)
+    assert np.array_equal(ax.images[0].get_array(), wanted)
+    ax.figure.canvas.draw()
+
+
 @pytest.mark.parametrize(("most", "count"), [(1, 1), (8, 8), (9, 9), (24, 10)])
 def test_mistakes_shows_the_first_ones_and_says_so(most, count):
     examples = answered([1] * 10, [0] * 10, classes=4, shape=(2, 2))
@@ -189,6 +246,102 @@ def test_no_mistakes_is_an_empty_picture_that_says_so():
 def test_mistakes_of_examples_that_are_no_pictures_is_a_teaching_error():
     with pytest.raises(DataError, match="image_shape"):
         plot.mistakes(Same(), answered([0, 1], [1, 0], classes=4))
+
+
+# ---- weights ---------------------------------------------------------------------------------------------
+
+
+def test_weights_are_images_of_one_scale():
+    net = nn.MLP([6, 3, 2], rng=0)
+    fig = plot.weights(net, (2, 3))
+    images = [ax.images[0] for ax in shown(fig)]
+    assert len(images) == 3
+    w = net[0].weight.data
+    for image, row in zip(images, w, strict=True):
+        assert np.array_equal(image.get_array(), row.reshape(2, 3))
+        assert image.get_clim() == (-np.abs(w).max(), np.abs(w).max())
+    assert [ax.get_title() for ax in shown(fig)] == ["neuron 1", "neuron 2", "neuron 3"]
+    assert "layer 2" in fig.get_suptitle()
+    fig.canvas.draw()
+
+
+def test_weights_of_another_layer_and_of_a_square():
+    net = nn.MLP([9, 4, 12], rng=0)
+    assert shown(plot.weights(net))[0].images[0].get_array().shape == (3, 3)
+    fig = plot.weights(net, layer=3, most=5)
+    assert len(shown(fig)) == 5
+    assert np.array_equal(shown(fig)[4].images[0].get_array(), net[2].weight.data[4].reshape(2, 2))
+    assert fig.get_suptitle().endswith("; the first 5 of 12")
+
+
+def test_weights_blue_is_positive_and_orange_negative():
+    colours = shown(plot.weights(nn.MLP([4, 1], rng=0)))[0].images[0].get_cmap()
+    (r, _, b, _), (r2, _, b2, _) = colours(1.0), colours(0.0)
+    assert b > r
+    assert r2 > b2
+
+
+@pytest.mark.parametrize("shape", [None, (2, 2), (6,), (2, 3, 1)])
+def test_weights_that_are_no_image_are_a_teaching_error(shape):
+    with pytest.raises(ShapeError, match=r"6 weights each.*image_shape=\(rows, columns\)"):
+        plot.weights(nn.MLP([6, 2], rng=0), shape)
+
+
+@pytest.mark.parametrize("layer", [0, 1, 4, "2"])
+def test_a_layer_without_weights_is_a_teaching_error(layer):
+    with pytest.raises(DataError, match="layer is one of 2 … 3"):
+        plot.weights(nn.MLP([4, 3, 2], rng=0), layer=layer)
+
+
+def test_another_network_has_no_such_weights():
+    with pytest.raises(DrawingError, match=r"plot.weights\(\) shows networks of Linear"):
+        plot.weights(Same())
+
+
+# ---- saturation ------------------------------------------------------------------------------------------
+
+
+def some(x: np.ndarray) -> Examples:
+    labels = np.zeros(len(x), int)
+    return Examples(x, one_hot(labels, 2), labels)
+
+
+def test_saturation_counts_the_neurons_whose_slope_is_small():
+    net = nn.MLP([2, 3, 2], rng=0, dtype=np.float64)
+    net[0].weight.assign([[0.1, 0.1], [9.0, 9.0], [0.0, 0.0]])
+    net[0].bias.assign([0.0, 0.0, -20.0])
+    x = np.random.default_rng(0).uniform(1, 2, (50, 2))
+    fig = plot.saturation(net, some(x))
+    left, right, *_ = fig.axes
+    assert right.get_title() == "layer 2: 2 of 3 neurons are saturated"
+    a = nn.lecture.sigma(x @ net[0].weight.data.T + net[0].bias.data)
+    np.testing.assert_allclose([bar.get_height() for bar in right.patches], (a * (1 - a)).mean(axis=0), rtol=1e-9)
+    assert left.get_title() == f"{100 * np.mean(a * (1 - a) < 0.01):.0f} % of the z have σ′(z) < 0.01"
+    (second,) = [ax for ax in fig.axes if ax.get_title().startswith("layer 3")]
+    z = a @ net[2].weight.data.T + net[2].bias.data
+    slope = nn.lecture.sigma_prime(z).mean(axis=0)
+    np.testing.assert_allclose([bar.get_height() for bar in second.patches], slope, rtol=1e-9)
+    fig.canvas.draw()
+
+
+def test_saturation_of_relu_and_of_a_linear_output():
+    net = nn.Sequential(nn.Linear(2, 2, rng=0), nn.ReLU(), nn.Linear(2, 2, rng=0))
+    net[0].weight.assign(np.float32([[1, 1], [-1, -1]]))
+    net[0].bias.assign(np.float32([0, 0]))
+    titles = [ax.get_title() for ax in plot.saturation(net, some(np.ones((5, 2), np.float32))).axes]
+    assert "layer 2: 1 of 2 neurons is saturated" in titles
+    assert "layer 3 is linear: it cannot saturate" in titles
+
+
+def test_saturation_changes_nothing_in_the_network():
+    net = nn.MLP([2, 3, 2], rng=0)
+    plot.saturation(net, some(np.ones((5, 2), np.float32)))
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_saturation_needs_examples():
+    with pytest.raises(DataError, match="no examples"):
+        plot.saturation(nn.MLP([2, 2], rng=0), some(np.ones((5, 2)))[:0])
 
 
 # ---- files, windows, matplotlib --------------------------------------------------------------------------
@@ -216,3 +369,68 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, name):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingExtraError, match=r"tinygrad_edu\[plot\]"):
         PLOTS[name]()
+
+
+# ---- where a new figure is looked for --------------------------------------------------------------------
+
+SEVERAL = {
+    "mistakes": lambda: plot.mistakes(Same(), answered([1], [0], classes=4, shape=(2, 2))),
+    "weights": lambda: plot.weights(nn.MLP([4, 2], rng=0)),
+    "saturation": lambda: plot.saturation(nn.MLP([2, 2], rng=0), some(np.ones((5, 2), np.float32))),
+}
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_with_pyplot_a_new_figure_is_the_one_that_show_and_savefig_take(pyplot, name):
+    ax = PLOTS[name]()
+    assert pyplot.gcf() is ax.figure
+    assert len(pyplot.get_fignums()) == 1
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_with_pyplot_a_returned_figure_is_shown_too(pyplot, name):
+    assert SEVERAL[name]() is pyplot.gcf()
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_given_axes_make_no_new_figure(pyplot, name):
+    PLOTS[name](new_axes())
+    assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize("name", {**PLOTS, **SEVERAL})
+def test_in_a_notebook_axes_are_pyplots_and_a_returned_figure_shows_itself(pyplot, monkeypatch, name):
+    monkeypatch.setattr(pyplot, "get_backend", lambda: "module://matplotlib_inline.backend_inline")
+    {**PLOTS, **SEVERAL}[name]()
+    assert len(pyplot.get_fignums()) == (name in PLOTS)
+
+
+NOTEBOOK = """
+import nbclient, nbformat, sys
+cells = [
+    "import numpy as np, nn; h = nn.History([nn.Epoch(k, 1 / (k + 1), k, 4, 0.1, 4) for k in range(4)])",
+    "h.plot()", "h.plot();", "ax = h.plot()", "nn.plot.weights(nn.MLP([4, 2], rng=0))", "h", "nn.MLP([4, 2]).draw()",
+    "nn.MLP([4, 2])", "nn.MLP([4, 2])[0].weight", "import matplotlib.pyplot as plt; h.plot(plt.figure().add_subplot())",
+]
+nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+nbclient.NotebookClient(nb, timeout=300, kernel_name="python3").execute()
+for cell in nb.cells:
+    found = [mime for out in cell.outputs for mime in out.get("data", {}) if mime != "text/plain"]
+    print(*found, sep=",")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.tools
+def test_a_real_notebook_shows_each_picture_once():
+    if os.environ.get("TINYGRAD_EDU_REQUIRE_TOOLS") != "1":
+        for package in ("nbclient", "ipykernel", "matplotlib_inline"):
+            pytest.importorskip(package)
+    root = str(Path(nn.__file__).parents[1])
+    clean = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}
+    env = {**clean, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])}
+    done = subprocess.run(
+        [sys.executable, "-c", NOTEBOOK], capture_output=True, text=True, timeout=400, check=False, env=env
+    )
+    png, svg, html = "image/png", "image/svg+xml", "text/html"
+    assert done.stdout.splitlines() == ["", png, png, png, png, html, svg, html, html, png], done.stderr[-2000:]

@@ -1,0 +1,233 @@
+"""What fit is made of: one update, one epoch, the beginning from the start or from a checkpoint."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from tinygrad_edu import DataError, Tensor, TrainingError
+
+from .breakdown import not_finite, safety_net
+from .callbacks import Callback, Run, Update
+from .clip import clip_grad_norm_
+from .examples import Examples
+from .history import Epoch
+from .metrics import outputs
+from .module import Module
+from .progress import bar, duration, line
+from .resume import Checkpoint, Setting, fingerprint
+
+__all__ = ["Optimizer", "Training", "train_step"]
+
+
+class Optimizer(Protocol):
+    """What fit needs of an optimizer."""
+
+    def zero_grad(self) -> None: ...
+    def step(self) -> None: ...
+
+
+def train_step(
+    net: Module,
+    cost: Module,
+    optimizer: Optimizer,
+    x: Any,
+    y: Any,
+    *,
+    between: Sequence[Callable[[list[Tensor]], Any]] = (),
+) -> float:
+    """One mini-batch: feed forward, propagate the error back, update; the cost before the update.
+
+    x (S, n_in), y (S, n_out): arrays that nobody writes to any more.
+    between: functions of net.parameters(), called in order between backward and update: they change the gradients,
+    as clipping does, or the mean over several computers.
+    """
+    c = cost(net(Tensor(x, copy=False)), Tensor(y, copy=False))
+    value = float(c.item())
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"the cost is {value}: the parameters are too large or not finite.  Try a smaller learning rate"
+        )
+    optimizer.zero_grad()
+    c.backward()
+    for change in between:
+        change(net.parameters())
+    optimizer.step()
+    return value
+
+
+class Training:
+    """The run that callbacks see, and what else is needed to bring it forward.
+
+    between: functions of the parameters that change the gradients before each update: clipping, or the mean over the
+    gradients of several computers.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        loader: Any,
+        callbacks: list[Callback],
+        schedule: Any,
+        clip_norm: float | None,
+        test: Examples | None,
+        validation: Examples | None,
+        checkpoint: Checkpoint | str | os.PathLike[str] | None,
+        progress: Any,
+    ) -> None:
+        self.run, self.loader, self.callbacks, self.schedule = run, loader, callbacks, schedule
+        self.test, self.validation, self.progress = test, validation, progress
+        for callback in callbacks:
+            if not isinstance(callback, Callback):
+                raise DataError(f"a callback is an object of a class made from nn.Callback, not {callback!r:.60}")
+        self.between: list[Callable[[list[Tensor]], Any]] = []
+        if clip_norm is not None:
+            clip_grad_norm_([], clip_norm)  # is it a number?
+            self.between.append(lambda parameters: clip_grad_norm_(parameters, clip_norm))
+        if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+            checkpoint = Checkpoint(checkpoint)
+        self.checkpoint = checkpoint
+        self.parts: dict[str, Any] = {}
+        if checkpoint is not None:
+            self.parts = self._parts(clip_norm)
+
+    def tell(self, what: str) -> None:
+        """Call this method of every callback."""
+        for callback in self.callbacks:
+            getattr(callback, what)(self.run)
+
+    # ---- from the start, or from a checkpoint --------------------------------------------------------
+
+    def _parts(self, clip_norm: float | None) -> dict[str, Any]:
+        """What a checkpoint holds."""
+        run, rng = self.run, getattr(self.loader, "rng", None)
+        kinds = {
+            "cost": type(run.cost).__name__,
+            "optimizer": type(run.optimizer).__name__,
+            "schedule": type(self.schedule).__name__,
+            "callbacks": [type(callback).__name__ for callback in self.callbacks],
+            "clip_norm": clip_norm,
+            "data": None if run.examples is None else fingerprint(run.examples),
+        }
+        parts = {"setting": Setting(kinds), "loader": self.loader, "rng": rng, "net": run.net}
+        parts |= {"optimizer": run.optimizer, "schedule": self.schedule, "run": run}
+        for number, callback in enumerate(self.callbacks):
+            parts[f"callback {number}"] = callback
+        for name, part in parts.items():
+            if part is not None and not isinstance(part, np.random.Generator) and not hasattr(part, "state_dict"):
+                raise DataError(f"the {name} {part!r:.60} has no state_dict(): it cannot be part of a checkpoint")
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def begin(self) -> None:
+        """Look at the network before training, or go on from a checkpoint."""
+        run = self.run
+        if self.checkpoint is not None and self.checkpoint.load(**self.parts) is not None:
+            run.say(f"goes on from {self.checkpoint.files[-1]}: {run}, {run.step} updates done")
+        if not run.history.epochs:
+            run.history.epochs.append(self._first_look())
+            run.say(line(run.last, run.epochs, "before training"))
+        self.first, self.start = run.epoch - (run.last.number < run.epoch), time.perf_counter()
+        run.net.train()
+        self.tell("on_fit_begin")
+
+    def save(self) -> None:
+        """Write a checkpoint: of a sound network only."""
+        assert self.checkpoint is not None
+        if name := not_finite(self.run):
+            raise TrainingError(f"{name} is not finite: a gradient was not")
+        self.checkpoint.save(self.run.step, **self.parts)
+
+    # ---- an epoch ------------------------------------------------------------------------------------
+
+    def one_epoch(self) -> None:
+        """One pass over the data, or the rest of one that a checkpoint was in."""
+        run = self.run
+        if run.last.number == run.epoch:  # the one before is over
+            run.epoch, run.seen, run.total, run.seconds = run.epoch + 1, 0, 0.0, 0.0
+        self.parameters = run.net.parameters()  # once an epoch, and not at every update: it walks through all modules
+        with safety_net(run, self.schedule):
+            size = None if run.examples is None else len(run.examples)
+            before, begun = run.seconds, time.perf_counter()
+            for x, y in bar(self.loader, size, run.epoch, run.epochs, self.progress):
+                self._update(x, y)
+                run.seconds = before + time.perf_counter() - begun
+                self.tell("on_batch_end")
+                if self.checkpoint and self.checkpoint.every and run.step % self.checkpoint.every == 0:
+                    self.save()
+            run.seconds = before + time.perf_counter() - begun
+        if run.seen == 0:
+            raise DataError("the loader gave no mini-batch: there is nothing to learn from")
+        run.history.epochs.append(self._epoch(run.total / run.seen))
+        left = (time.perf_counter() - self.start) / (run.epoch - self.first) * (run.epochs - run.epoch)
+        rate = f"{run.seen / max(run.seconds, 1e-9):,.0f}/s"  # examples per second
+        run.say(line(run.last, run.epochs, f"{run.seconds:.1f} s  {rate}  left {duration(left)}"))
+        if self.schedule is not None and not getattr(self.schedule, "per_batch", False):
+            self._step_schedule()
+        self.tell("on_epoch_end")
+        if self.checkpoint is not None:
+            self.save()
+
+    def _update(self, x: Any, y: Any) -> None:
+        run = self.run
+        run.updates.append(Update(run.step + 1, x, y, [p.data for p in self.parameters]))
+        run.lr = getattr(run.optimizer, "lr", None)
+        cost = train_step(run.net, run.cost, run.optimizer, x, y, between=self.between)
+        run.total += cost * len(x)
+        run.seen += len(x)
+        run.step += 1
+        if self.schedule is not None and getattr(self.schedule, "per_batch", False):
+            self.schedule.step()
+
+    def _step_schedule(self) -> None:
+        from .schedule import ReduceLROnPlateau
+
+        last = self.run.last
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step(last.cost if last.validation_cost is None else last.validation_cost)
+        else:
+            self.schedule.step()
+
+    def _first_look(self) -> Epoch:
+        """Epoch 0: the network as it is."""
+        run = self.run
+        value = math.nan  # a loader that does not show its examples
+        if run.examples is not None:
+            value = _mean_cost(run, outputs(run.net, run.examples.x), run.examples)
+            if not math.isfinite(value):
+                raise TrainingError(f"the cost before training is {value}: look for NaN in the parameters")
+        return self._epoch(value)
+
+    def _epoch(self, mean: float) -> Epoch:
+        """What this epoch brought, with the test and validation examples judged by the network as it is now."""
+        run, test, validation = self.run, self.test, self.validation
+        right = validation_right = validation_cost = None
+        if test is not None and len(test) > 0:
+            right = _right(outputs(run.net, test.x), test)
+        if validation is not None and len(validation) > 0:
+            found = outputs(run.net, validation.x)
+            validation_right, validation_cost = _right(found, validation), _mean_cost(run, found, validation)
+        return Epoch(
+            number=run.epoch,
+            cost=mean,
+            right=right,
+            tested=0 if right is None or test is None else len(test),
+            seconds=run.seconds,
+            examples=run.seen,
+            lr=run.lr,
+            validation_cost=validation_cost,
+            validation_right=validation_right,
+            validated=0 if validation_right is None or validation is None else len(validation),
+        )
+
+
+def _right(outputs: Any, examples: Examples) -> int:
+    return int(np.sum(np.argmax(outputs, axis=1) == examples.labels))
+
+
+def _mean_cost(run: Run, outputs: Any, examples: Examples) -> float:
+    return float(run.cost(Tensor(outputs), Tensor(examples.y, copy=False)).item())
