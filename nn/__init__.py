@@ -60,6 +60,7 @@ from .train import Epoch, History, fit, train_step
 if TYPE_CHECKING:
     from .digit_page import draw_digit_page
     from .monitor import Monitor
+    from .onnx_export import export_onnx
     from .resume import Checkpoint, load_checkpoint, save_checkpoint
 
 __all__ = [
@@ -121,6 +122,7 @@ __all__ = [
     "clip_grad_value_",
     "data",
     "draw_digit_page",
+    "export_onnx",
     "fit",
     "init",
     "lecture",
@@ -140,6 +142,7 @@ __all__ = [
 
 _LATER = {
     "draw_digit_page": "digit_page",
+    "export_onnx": "onnx_export",
     "Monitor": "monitor",
     **dict.fromkeys(("Checkpoint", "load_checkpoint", "save_checkpoint"), "resume"),
 }

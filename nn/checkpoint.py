@@ -23,6 +23,8 @@ def save(path: str | os.PathLike[str], net: Module) -> Path:
 
     The file appears under its name only when everything is on the disk; an older one stays until then.
     """
+    if not isinstance(net, Module):
+        raise TypeError(f"save(path, net) takes the file first, then the network: got {net!r:.60} as the network")
     state = net.state_dict()
     finite(state)
     first: dict[int, str] = {}

@@ -94,7 +94,9 @@ def traced(net: Module, cost: Module, example: data.Examples, eta: float | None 
     """The steps of backpropagation for one example; with eta, those of the update too."""
     from tinygrad_edu import trace
 
-    return trace(cost(net(Tensor(example.x)), Tensor(example.y)), model=net, eta=eta)
+    x, y = Tensor(example.x), Tensor(example.y)
+    title = f"Backpropagation of C for a test example: a {example.labels[0]}"
+    return trace(lambda: cost(net(x), y), model=net, eta=eta, title=title)
 
 
 def universal_page(function: str = "sin", hidden: int = 2) -> Any:
@@ -122,16 +124,16 @@ def _model_and_example(args: argparse.Namespace) -> tuple[Module, data.Dataset, 
     """The saved model, the digits, and the chosen test example, all fitting together."""
     if not Path(args.model).is_file():
         raise DataError(f"there is no model file {args.model}")
-    net = load(args.model)
+    net = load(args.model).eval()  # as in use: nothing is dropped, running statistics are used
     dataset = chosen_data(args)
     examples = dataset.test
     number = getattr(args, "example", 0)
     if not 0 <= number < len(examples):
         raise DataError(f"--example: {dataset.name} has test examples 0 … {len(examples) - 1}, not {number}")
-    sizes = [m.weight.shape for m in net.modules() if isinstance(m, Linear)]
-    if sizes and sizes[0][1] != examples.x.shape[1]:
+    first = next((m for m in net.modules() if any(isinstance(t, Tensor) for _, t in m.children())), None)
+    if isinstance(first, Linear) and first.weight.shape[1] != examples.x.shape[1]:
         raise ShapeError(
-            f"{args.model} takes {sizes[0][1]} inputs, and {dataset.name} has {examples.x.shape[1]}: "
+            f"{args.model} takes {first.weight.shape[1]} inputs, and {dataset.name} has {examples.x.shape[1]}: "
             f"was it trained on other data?  Write --data {'digits' if args.data == 'mnist' else 'mnist'}"
         )
     return net, dataset, examples[number : number + 1]

@@ -63,7 +63,7 @@ def train(args: argparse.Namespace) -> int:
         flush=True,
     )
     history = fit(net, cost, optimizer, dataset, args.epochs, args.batch, rng=rng)
-    lacking = _results(folder, net, cost, dataset, history)
+    lacking = _results(folder, net, cost, dataset, history, args.eta)
     if history.interrupted:
         return INTERRUPTED
     return FAILED if lacking else OK
@@ -84,7 +84,9 @@ def _say_the_result(net: Module, dataset: data.Dataset, history: History) -> Non
 # ---- what it leaves --------------------------------------------------------------------------------------
 
 
-def _pictures(net: Module, cost: Module, dataset: data.Dataset, history: History) -> list[tuple[str, str, Writer]]:
+def _pictures(
+    net: Module, cost: Module, dataset: data.Dataset, history: History, eta: float
+) -> list[tuple[str, str, Writer]]:
     """What it is, the name of its file, and what writes it."""
     example = dataset.test[:1]
     return [
@@ -92,18 +94,18 @@ def _pictures(net: Module, cost: Module, dataset: data.Dataset, history: History
         ("confusion matrix", "confusion.png", lambda path: _savefig(plot.confusion(net, dataset.test).figure, path)),
         ("mistakes", "mistakes.png", lambda path: _savefig(plot.mistakes(net, dataset.test), path)),
         ("graph", "graph.svg", lambda path: backpropagated(net, cost, example).save(path)),
-        ("backpropagation", "backprop.html", lambda path: traced(net, cost, example).save(path)),
+        ("backpropagation", "backprop.html", lambda path: traced(net, cost, example, eta).save(path)),
         ("approximation", "universal.html", lambda path: universal_page().save(path)),
         ("draw a digit", "digit.html", lambda path: digit_page(net, dataset, history).save(path)),
     ]
 
 
-def _results(folder: Path, net: Module, cost: Module, dataset: data.Dataset, history: History) -> list[str]:
+def _results(folder: Path, net: Module, cost: Module, dataset: data.Dataset, history: History, eta: float) -> list[str]:
     """Write the model first, then say how good it is, then write the rest; what could not be made."""
     model = save(folder / "model.safetensors", net)  # now: Ctrl-C may come again
     _say_the_result(net, dataset, history)
     _say("model", model)
-    pictures = _pictures(net, cost, dataset, history)
+    pictures = _pictures(net, cost, dataset, history, eta)
     return [what for what, name, write in pictures if not _made(what, folder / name, write)]
 
 
@@ -171,7 +173,13 @@ def add_train(commands: Any) -> None:
     )
     add_data(p)
     p.add_argument("--sizes", type=_sizes, metavar="N,N,N", help="neurons per layer (default: inputs,30,10)")
-    p.add_argument("--activation", choices=sorted(ACTIVATIONS), default="sigmoid", help="(default: sigmoid)")
+    p.add_argument(
+        "--activation",
+        choices=sorted(ACTIVATIONS),
+        default="sigmoid",
+        metavar="NAME",
+        help=f"of every layer: {', '.join(sorted(ACTIVATIONS))} (default: sigmoid)",
+    )
     p.add_argument(
         "--cost",
         choices=("quadratic", "cross-entropy"),
@@ -179,7 +187,11 @@ def add_train(commands: Any) -> None:
         help="the lecture's, or softmax cross-entropy, which leaves out the last activation (default: quadratic)",
     )
     p.add_argument(
-        "--init", choices=sorted(INITS), default="standard_normal", help="first parameters (default: standard_normal)"
+        "--init",
+        choices=sorted(INITS),
+        default="standard_normal",
+        metavar="NAME",
+        help=f"first parameters: {', '.join(sorted(INITS))} (default: standard_normal)",
     )
     p.add_argument("--eta", type=real(0), default=3.0, help="learning rate (default: 3)")
     p.add_argument("--momentum", type=real(0), default=0.0, help="(default: 0)")

@@ -37,7 +37,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 def globals_untouched() -> Iterator[None]:
     """A test ends with recording switched on, and NumPy's global random generator where it was."""
     name, keys, *rest = np.random.get_state()  # noqa: NPY002
+    errors = np.geterr()
     yield
+    np.seterr(**errors)  # a test of Ctrl-C may have stopped NumPy inside its own np.errstate
     assert is_grad_enabled(), "the test left recording switched off"
     after_name, after_keys, *after_rest = np.random.get_state()  # noqa: NPY002
     assert (name, rest) == (after_name, after_rest), "the test moved NumPy's global random generator"

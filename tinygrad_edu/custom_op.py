@@ -77,7 +77,17 @@ def custom(f: Callable[..., Any], *vjps: Callable[..., Any] | None, name: str | 
         return [_part(op_name, i, part, g, inputs) for i, part in enumerate(parts)]
 
     each = tuple(one(i, rule) if rule else None for i, rule in enumerate(vjps))
-    return Op(op_name, forward, each if len(vjps) > 1 else all_at_once, formula)
+    return _Custom(op_name, forward, each if len(vjps) > 1 else all_at_once, formula)
+
+
+class _Custom(Op):
+    """An op whose settings are taken as they are when it is used: an array among them is copied."""
+
+    __slots__ = ()
+
+    def __call__(self, *inputs: Any, **settings: Any) -> Any:
+        own = {k: _frozen(v.copy()) if isinstance(v, np.ndarray) else v for k, v in settings.items()}
+        return Op.__call__(self, *inputs, **own)
 
 
 def _frozen(x: Any) -> Any:

@@ -33,6 +33,8 @@ def record(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = _NO_PARAMS)
 
     The inputs that are no Tensors: a number stays as it is, an array becomes a constant Tensor.
     """
+    if type(op.vjps) is tuple and len(inputs) > len(op.vjps):  # NumPy would take one more for out=, and write into it
+        raise TypeError(f"{op.name} takes {len(op.vjps)} inputs, and got {len(inputs)}")
     arrays = []
     tracked = False
     for x in inputs:

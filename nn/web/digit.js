@@ -244,9 +244,10 @@ const mn = (x) => {
 };
 const inner = (x) => (num(x) < 0 ? mml("mrow", {}, mo("("), mn(x), mo(")")) : mn(x));
 const index = (i) => (typeof i === "number" ? mml("mn", {}, String(i)) : typeof i === "string" ? mi(i) : i);
+const layer = (l) => (typeof l === "number" ? mml("mtext", {}, `(${l})`) : index(l)); // in brackets: no power
 const sym = (base, l, i) => (i === undefined
-  ? mml("msup", {}, mi(base), index(l))
-  : mml("msubsup", {}, mi(base), index(i), index(l)));
+  ? mml("msup", {}, mi(base), layer(l))
+  : mml("msubsup", {}, mi(base), index(i), layer(l)));
 const pair = (i, j) => mml("mrow", {}, index(i), j === undefined ? [] : [typeof i === "number" || typeof j === "number" ? mo(",") : [], index(j)]);
 const sum = (under) => mml("munder", {}, mo("∑"), mi(under));
 const math = (...parts) => mml("math", {}, mml("mrow", {}, ...parts));

@@ -120,7 +120,7 @@ def test_the_files_are_a_model_and_pictures(trained):
 
 def test_the_same_seed_is_the_same_model_and_another_seed_another(monkeypatch, tmp_path):
     nets = []
-    monkeypatch.setattr(cli_train, "_results", lambda folder, net, cost, dataset, history: nets.append(net) or [])
+    monkeypatch.setattr(cli_train, "_results", lambda folder, net, cost, dataset, history, eta: nets.append(net) or [])
 
     def values(seed: str) -> dict[str, bytes]:
         assert run(*QUICK, "--seed", seed, "--out", str(tmp_path)) == OK
@@ -132,7 +132,7 @@ def test_the_same_seed_is_the_same_model_and_another_seed_another(monkeypatch, t
 
 def test_every_option_reaches_the_training(monkeypatch, tmp_path):
     seen = {}
-    monkeypatch.setattr(cli_train, "_results", lambda folder, net, cost, dataset, history: [])
+    monkeypatch.setattr(cli_train, "_results", lambda folder, net, cost, dataset, history, eta: [])
 
     def fit(net, cost, optimizer, dataset, epochs, batch, **rest):
         seen.update(net=net, cost=cost, optimizer=optimizer, epochs=epochs, batch=batch)
@@ -160,7 +160,7 @@ def test_the_lectures_settings_are_the_default():
 
 def test_two_runs_in_one_second_have_two_folders(monkeypatch, tmp_path):
     monkeypatch.setattr(cli_train.time, "strftime", lambda form: "20180101-000000")
-    monkeypatch.setattr(cli_train, "_results", lambda folder, net, cost, dataset, history: [])
+    monkeypatch.setattr(cli_train, "_results", lambda folder, net, cost, dataset, history, eta: [])
     for _ in range(3):
         assert run(*QUICK) == OK
     name = "digits-64-10-20180101-000000"

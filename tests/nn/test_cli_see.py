@@ -251,7 +251,7 @@ def writers(monkeypatch):
         ("second", "second.txt", second),
         ("third", "third.txt", lambda path: path.write_text("3")),
     ]
-    monkeypatch.setattr(cli_train, "_pictures", lambda net, cost, dataset, history: pictures)
+    monkeypatch.setattr(cli_train, "_pictures", lambda net, cost, dataset, history, eta: pictures)
     return errors
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import re
 import threading
 import time
 from array import array
@@ -356,3 +357,68 @@ def test_operands_without_a_name_are_named_by_their_side():
     ]:
         with pytest.raises(ShapeError, match=says):
             use()
+
+
+# ---- found by the breaker of the second round ------------------------------------------------------------
+
+
+def test_one_input_too_many_is_no_place_to_write_the_result_to():
+    w = Tensor([5.0, 6.0], requires_grad=True)
+    cost = (w * w).sum()
+    for op in (te.exp, te.sqrt, te.isnan):
+        with pytest.raises(TypeError, match="takes 1 inputs, and got 2"):
+            op(Tensor([0.0, 0.0]), w)
+    cost.backward()
+    assert w.data.tolist() == [5.0, 6.0]
+    assert w.grad.data.tolist() == [10.0, 12.0]
+
+
+def test_an_array_among_the_settings_of_a_custom_op_is_copied():
+    a = np.array([3.0, 3.0])
+    scaled = te.custom(lambda x, *, a: x * a, lambda g, z, x, *, a: g * a)
+    x = Tensor([2.0, 1.0], requires_grad=True)
+    y = scaled(x, a=a).sum()
+    a[:] = 100
+    y.backward()
+    assert x.grad.data.tolist() == [3.0, 3.0]
+
+
+def test_interp_at_infinity_at_ties_and_with_falling_points():
+    fp = Tensor([1.0, 2.0, 5.0], requires_grad=True)
+    np.interp(Tensor([0.5, np.inf], requires_grad=True), [0.0, 1, 2], fp).sum().backward()
+    assert fp.grad.data.tolist() == [0.5, 0.5, 1.0]
+    assert np.interp(Tensor([1.0]), [0.0, 1.0, 1.0], [0.0, 1.0, 5.0]).tolist() == [5.0]
+    with pytest.raises(ShapeError, match="rising"):
+        np.interp(Tensor([2.0]), [3.0, 2.0, 1.0], [0.0, 1.0, 5.0])
+
+
+def test_cov_with_more_degrees_than_observations_explains_itself():
+    with pytest.raises(ShapeError, match="ddof"):
+        np.cov(Tensor(np.ones((2, 3)), requires_grad=True), ddof=4)
+
+
+def test_pictures_of_infinities_leaves_and_endless_formulas():
+    x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    assert "∞" in te.explain(te.maximum(x, -np.inf).sum())
+    assert len(te.draw(te.log_sigmoid(x).sum()).table()) > 0
+    assert "∂C/∂C = 1" in te.explain(Tensor(3.0, requires_grad=True))
+
+    def rule(g, z, x):
+        y = x
+        for _ in range(60):
+            y = y * x + y
+        return g * y
+
+    assert "derivative(" in te.explain(te.custom(lambda x: x * 1.0, rule)(Tensor(0.1, requires_grad=True)))
+
+
+def test_a_table_shows_the_value_that_the_graph_has_seen():
+    w = Tensor(3.0, requires_grad=True, name="w")
+    c = w * 2
+    w.assign(10.0)
+    assert re.search(r"^w .* 3 ", te.draw(c).table(), re.M)
+
+
+def test_a_tall_array_makes_no_tall_page():
+    x = Tensor(np.ones((20_000, 1)), requires_grad=True)
+    assert len(str(te.trace((x * 2).sum()).data)) < 100_000

@@ -108,14 +108,19 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     x, xp, fp = as_given(x), as_given(xp), as_given(fp)
     if len(xp.shape) != 1 or xp.shape != fp.shape or not xp.shape[0]:
         raise ShapeError(f"interp needs vectors xp and fp of one length, 1 at least: got {xp.shape} and {fp.shape}")
+    if np.any(np.diff(xp._data if isinstance(xp, Traced) else xp) < 0):
+        raise ShapeError("interp needs rising points xp: sort them, and fp with them")
     if period is not None:
         raise ShapeError("interp has no period here: write interp(x % period, …)")
     left, right = fp[0] if left is None else left, fp[-1] if right is None else right
     here, points = (v._data if isinstance(v, Traced) else v for v in (x, xp))
+    x = e.where((here < points[0]) | (here > points[-1]), points[0], x)
     z = fp[0] + 0 * x
     if len(points) > 1:
         i = np.clip(np.searchsorted(points, here, "right") - 1, 0, len(points) - 2)
-        z = fp[i] + (fp[i + 1] - fp[i]) * ((x - xp[i]) / (xp[i + 1] - xp[i]))
+        flat = points[i + 1] == points[i]  # only at the last point, where several are at one x
+        part = (x - xp[i]) / e.where(flat, 1, xp[i + 1] - xp[i])
+        z = e.where(flat, fp[-1], fp[i] + (fp[i + 1] - fp[i]) * part)
     return e.where(here < points[0], left, e.where(here > points[-1], right, z))
 
 

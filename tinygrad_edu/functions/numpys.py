@@ -148,7 +148,10 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
     x = _variables(m, rowvar)
     x = x if y is None else concatenate([x, _variables(y, rowvar)], 0)
     x = x - mean(x, 1, keepdims=True)
-    c = products.matmul(x, swapaxes(x, 0, 1)) / (x.shape[1] - ((0 if bias else 1) if ddof is None else ddof))
+    free = x.shape[1] - ((0 if bias else 1) if ddof is None else ddof)
+    if free <= 0 and ddof is not None:
+        raise ShapeError(f"cov: ddof must be below the number of observations, {x.shape[1]}: got {ddof}")
+    c = products.matmul(x, swapaxes(x, 0, 1)) / free
     return reshape(c, ()) if c.shape == (1, 1) else c
 
 

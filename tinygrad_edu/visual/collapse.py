@@ -63,6 +63,7 @@ def _folded(picture: Picture, run: list[int], members: dict[int, list[int]]) -> 
     for box in first:
         if box.kind == "parameter":
             rows.append((box.symbol, " ".join(dict(box.rows).get("shape", "()").split())))
+            rows += [(f"{box.symbol} {label}", v) for label, v in box.rows if label == "after the update"]
     for box in boxes:
         if box.kind == "operation":
             rows += [(label, v) for label, v in box.rows if label.startswith("gradient δ")]

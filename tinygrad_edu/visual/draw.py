@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import warnings
@@ -15,6 +16,7 @@ from . import dot
 from .collapse import collapse as collapsed
 from .picture import Picture, read
 from .svg import svg
+from .text import is_real
 
 __all__ = ["Drawing", "draw"]
 
@@ -64,6 +66,8 @@ def draw(
         raise DrawingError(f"phase is one of {', '.join(PHASES)}; got {phase!r:.60}")
     if (phase == "update") != (eta is not None):
         raise DrawingError('the update needs its learning rate, and is shown in its phase: phase="update", eta=3.0')
+    if eta is not None and not (is_real(eta) and math.isfinite(eta)):
+        raise DrawingError(f"eta is the learning rate, a finite number; got {eta!r:.40}")
     few = max_nodes if not collapse else max(max_nodes, 5_000)  # what is folded is counted after it
     picture = read(t, direction, few, forward=phase == "forward", local=local, eta=eta)
     if collapse is not False:

@@ -89,8 +89,10 @@ class _Text:
             return f"{self.gradient(node['id'])} = {shown(node['grad'])}"
         if step["phase"] == "update":
             name = self.symbol(node["id"])
-            numbers = f"{shown(node['value'])} + {shown(step['add'])}"
-            return f"{name} <- {name} - eta ∂C/∂{name} = {numbers} = {shown(step['after'])}"
+            rule, was, now = f"{name} <- {name} - eta ∂C/∂{name}", shown(node["value"]), shown(step["after"])
+            if "…" in was + now:  # ranges do not add up
+                return f"{rule}: from {was} to {now}"
+            return f"{rule} = {was} - eta · {shown(node['grad'])} = {now}"
         if "via" not in step:
             becomes = f"so {shown(step['before'])} becomes {shown(node['grad'])}"
             return f"{self.gradient(node['id'])} += {shown(step['add'])} from operations beyond depth, {becomes}"

@@ -50,6 +50,10 @@ def _written(tree: Any, name: Callable[[str], str], gradient: Callable[[str], st
             return str(tree), ATOM
         case int() | float():
             return number(tree, 4), SIGN if tree < 0 else ATOM
+        case "NaN":
+            return tree, ATOM
+        case "Infinity" | "-Infinity":
+            return ("-∞", SIGN) if tree[0] == "-" else ("∞", ATOM)
         case str():
             text = name(tree)
             return text, SUM if text.startswith("-") else ATOM

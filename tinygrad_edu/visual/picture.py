@@ -80,7 +80,9 @@ class Picture:
 
 
 def _line(box: Box) -> tuple[str, ...]:
-    rows = {label.split()[0]: value for label, value in box.rows}
+    rows: dict[str, str] = {}
+    for label, value in box.rows:
+        rows.setdefault(label.split()[0], value)  # the value, and not "value now"
     name = f"{box.symbol} {box.name}".strip()
     how = f"{box.what}: {box.formula}" if box.formula else box.what
     layer = "" if box.layer is None else str(box.layer)

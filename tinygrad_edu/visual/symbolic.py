@@ -22,19 +22,22 @@ Math = Any  # list | str | number
 class Symbol(Operators):
     """A value that stands for itself in a formula: it has a shape and a dtype, and is written as a tree."""
 
-    __slots__ = ("_data", "_requires_grad", "inputs", "op", "tree")
+    __slots__ = ("_data", "_requires_grad", "inputs", "op", "terms", "tree")
 
-    def __init__(self, tree: Math, data: Any) -> None:
-        self.tree, self._data = tree, data
+    def __init__(self, tree: Math, data: Any, terms: int = 1) -> None:
+        self.tree, self._data, self.terms = tree, data, terms
         self.op, self.inputs, self._requires_grad = None, (), False
 
     def _apply(self, op: Op, inputs: tuple[Any, ...], params: dict[str, Any] | None = None) -> Any:
         params = params or {}
+        terms = 1 + sum(x.terms if isinstance(x, Symbol) else 1 for x in inputs)
+        if terms > 200:  # a loop in a rule of the user's own: nobody reads such a formula
+            raise OverflowError("this formula is too long to be written")
         with np.errstate(all="ignore"):  # a formula may be written down where it cannot be computed
             data = op.forward(*[x._data if isinstance(x, Symbol) else x for x in inputs], **params)
         trees = [x.tree if isinstance(x, Symbol) else _constant(x) for x in inputs]
         settings = [[name, _setting(value)] for name, value in params.items()]
-        return Symbol(_simpler([op.name, *trees, *settings]), data)
+        return Symbol(_simpler([op.name, *trees, *settings]), data, terms)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return np.asarray(self._data, dtype)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-__all__ = ["literal", "number", "plain", "subscript", "superscript", "values", "width"]
+__all__ = ["is_real", "literal", "number", "plain", "subscript", "superscript", "values", "width"]
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _SUBSCRIPTS = str.maketrans("0123456789-", "₀₁₂₃₄₅₆₇₈₉₋")
@@ -26,6 +27,11 @@ def subscript(n: int) -> str:
 def plain(index: str) -> str:
     """The digits of a subscript: ₁₂ -> 12."""
     return unicodedata.normalize("NFKC", index)
+
+
+def is_real(value: Any) -> bool:
+    """Is it a real number, Python's or NumPy's?  True and False are not."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def literal(text: str, most: int = 40) -> str:

@@ -19,7 +19,7 @@ from ..tensor import Tensor
 from .formula import Symbol
 from .picture import layers_of, symbols_of
 from .symbolic import local_derivative, passed_part
-from .text import literal
+from .text import is_real, literal
 
 __all__ = ["Trace", "trace"]
 
@@ -70,15 +70,11 @@ def trace(
             "there is no graph behind the cost: nothing that led to it has requires_grad=True, or it was computed "
             "inside no_grad()"
         )
-    if depth is not None and not (_is(depth, int) and depth >= 1):
+    if depth is not None and not (is_real(depth) and depth == int(depth) >= 1):
         raise DrawingError(f"depth is how many operations to look back, 1 or more; got {depth!r:.40}")
-    if eta is not None and not (_is(eta, int | float) and np.isfinite(eta)):
+    if eta is not None and not (is_real(eta) and np.isfinite(eta)):
         raise DrawingError(f"eta is the learning rate, a finite number; got {eta!r:.40}")
     return Trace(_Recorder(cost, model, lines).record(eta, depth, title))
-
-
-def _is(value: Any, kind: Any) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 class Trace:
@@ -213,6 +209,8 @@ class _Recorder:
                     if isinstance(x, Traced) and (x.op is None or x not in self.inner):
                         yield x
             yield t
+        if not made:
+            yield self.cost
 
     def _names(self) -> dict[Any, str]:
         """The names that the model has for its Tensors."""
@@ -324,7 +322,8 @@ class _Recorder:
             done[x] = part if x not in done else done[x] + part
             if "before" in step:
                 step["add"] = arr(part)
-            if last[x] != k or x in beyond:
+            hooked = last[x] == k and x not in beyond and x._notes is not None and "hooks" in x._notes
+            if last[x] != k or x in beyond or hooked:
                 step["add"], step["after"] = arr(part), arr(done[x])
             steps.append(step)
             if last[x] == k and x in beyond:  # no `via`: it comes from operations that depth= leaves out
@@ -369,8 +368,10 @@ def arr(x: Any) -> dict[str, Any]:
     short: dict[str, Any] = {"shape": list(x.shape), "stats": stats | {"unknown": int(x.size - known.size)}}
     short["thumb"] = [_numbers(np.array(row, np.float32)) for row in _thumbnail(flat)]
     if x.ndim == 2:
-        short["rows"] = {str(i): _numbers(x[i]) for i in _picked(x.shape[0])}
-        short["cols"] = {str(j): _numbers(x[:, j]) for j in _picked(x.shape[1])}
+        if x.shape[1] <= WHOLE:
+            short["rows"] = {str(i): _numbers(x[i]) for i in _picked(x.shape[0])}
+        if x.shape[0] <= WHOLE:
+            short["cols"] = {str(j): _numbers(x[:, j]) for j in _picked(x.shape[1])}
     return short
 
 

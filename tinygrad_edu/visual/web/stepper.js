@@ -613,7 +613,7 @@ function spoken() {
   if (!state.k) return "Start. Only data and parameters are known.";
   const i = mainStep(), q = equation(i), node = nodes.get(steps[i].node);
   const eqno = steps[i].eqno ? `, ${steps[i].eqno}` : "";
-  return `Step ${state.k} of ${N}, ${phaseAt(state.k).label}${eqno}: ${sides(q).slice(0, 2).map(textOf).join(q.part ? " += " : " = ")}${q.result !== undefined ? ` = ${shown(q.result)}` : ""}. ${described(node)}.`;
+  return `Step ${state.k} of ${N}, ${phaseAt(state.k).label}${eqno}: ${sides({ ...q, num: null }).slice(0, 2).map(textOf).join(` ${firstSign(q)} `)}${q.sym && q.result !== undefined ? ` = ${shown(q.result)}` : ""}. ${described(node)}.`;
 }
 
 // ---- symbols in a drawing ------------------------------------------------------------------------------------
@@ -1012,7 +1012,7 @@ function updateNetwork() {
     n.value.textContent = hidden && hidden.node === (backward ? z?.id : valueAt(z ?? a, state.k) ? a?.id : z?.id) && unknown ? "?" : unknown ? "—" : shown(x, 2);
     n.value.setAttribute("class", unknown ? "num dim" : backward && !first ? "num grad" : "num");
     n.value.style.fontSize = `${Math.min(13, (n.r * 3.1) / Math.max(4, n.value.textContent.length))}px`;
-    n.under.textContent = unknown ? "" : tag;
+    n.under.textContent = unknown && !backward ? "" : tag;
     const body = n.item.querySelector(".body");
     body.style.fill = unknown ? "var(--paper)" : `color-mix(in srgb, var(--${sign}) ${Math.round(4 + 34 * share)}%, var(--paper))`;
     const here = [z?.id, a?.id, col.b, first?.id].filter(Boolean);
@@ -1043,7 +1043,7 @@ function updateNetwork() {
   for (const { t, i } of network.targets) t.textContent = `y = ${shown(entry(target.value, at(target, i)), 2)}`;
   network.legend.replaceChildren(
     el("span", {}, some.has("grad") ? (some.has("value") ? "arrows: ∂C/∂w where it is computed, else weights w" : "arrows: derivatives ∂C/∂w") : colour === 5 ? "arrows: weights w after the update" : "arrows: weights w"),
-    el("span", {}, "blue, solid: +   orange, dashed: −   thick: large"), el("span", {}, backward ? "in the circles: errors δ" : "in the circles: activities"));
+    el("span", {}, "blue, solid: +   orange, dashed: −   thick: large"), el("span", {}, backward ? "in the circles: errors δ" : colour === 5 ? "in the circles and C: as before the update" : "in the circles: activities"));
   if (state.cursor) network.svg.setAttribute("aria-activedescendant", state.cursor);
 }
 
@@ -1168,7 +1168,7 @@ function about(node) {
   const updated = updateStep.get(node.id);
   if (updated !== undefined && updated < k) out.push(block(updated, "Update: gradient descent"));
   const locals = inputsOf.get(node.id).filter((e) => e.part !== undefined);
-  if (locals.length && value && !hide("value")) out.push(el("section", {}, el("h3", {}, "Local derivatives"), locals.map((e) => localLine(node, e, idx))));
+  if (locals.length && value && !hide("value")) out.push(el("section", {}, el("h3", {}, "Local derivatives, or what is passed back"), locals.map((e) => localLine(node, e, idx))));
   if (node.shape.length && !empty) out.push(arraySection(node, idx, hide("value") ? null : value, hide("grad") ? null : gradient));
   if (state.code) out.push(codeSection(node));
   out.push(el("div", { class: "links" },
@@ -1372,7 +1372,7 @@ function question(i) {
   return el("section", { class: "ask", "data-phase": PHASES[s.phase][0] }, el("h3", {}, `Predict first: step ${i + 1}, ${PHASES[s.phase][1]}${s.eqno ? `, ${s.eqno}` : ""}`),
     el("div", { class: "eq" }, formula(q.left, op(q.arrow ? "←" : "="), op("?"))), q.sym ? el("div", { class: "eq quiet" }, formula(q.left, op(firstSign(q)), q.sym)) : null,
     q.part && s.before ? el("p", { class: "quiet" }, `It holds ${shown(entry(s.before, idx))} before this part is added.`) : null,
-    q.num ? el("div", { class: "eq quiet" }, formula(op("="), q.num)) : null, form, verdict);
+    q.num ? el("div", { class: "eq quiet numbers" }, pieces(q.num).flatMap((piece, k) => [k ? el("wbr") : "", formula(...(k ? [piece] : [["infix", "="], piece]))])) : null, form, verdict);
 }
 
 // ---- what happens now, and the timeline ------------------------------------------------------------------------------------------
@@ -1496,7 +1496,7 @@ function reveal(id) {
 const fileName = (end) => `${T.title.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 40) || "backpropagation"}${end}`;
 
 function exporting() {
-  const node = inspected(), i = state.k ? mainStep() : null, main = node && (valueStep.has(node.id) || gradSteps.get(node.id).length) ? [...gradSteps.get(node.id), valueStep.get(node.id)].find((s) => s !== undefined && s < state.k) ?? i : i;
+  const node = inspected(), i = state.k ? mainStep() : null, own = node ? [updateStep.get(node.id), ...gradSteps.get(node.id), valueStep.get(node.id)] : [], main = i === null || steps[i].node === node?.id ? i : own.find((s) => s !== undefined && s < state.k) ?? i;
   const tex_ = main === null ? null : (() => { const q = equation(main); return chain(sides(q), firstSign(q)).map(latexOf).join(" "); })();
   dialog("Export",
     el("p", {}, el("button", { type: "button", id: "export-svg", disabled: state.view === "table", onclick: () => download(fileName(".svg"), "image/svg+xml", pictureOf()) }, "This view as SVG"), " the picture as it is now"),
@@ -1634,6 +1634,7 @@ function pressed(event) {
   const box = byId("dialog"), key = event.key, gone = event.target.closest("dialog") && !box.open;  // for a moment, what was closed has the focus
   const within = (what) => (gone ? null : event.target.closest(what)), inField = within("input, select, textarea");
   if (key === "Escape" && box.open) { event.preventDefault(); box.close(); return; }
+  if (key === "Escape" && event.target.id === "guess") { event.preventDefault(); setPredict(false); return; }
   if (event.ctrlKey || event.metaKey || event.altKey || inField || box.open) { if (key === "Escape" && inField) inField.blur(); return; }
   const inTabs = within("[role=tablist]");
   if (inTabs && ["ArrowLeft", "ArrowRight", "Home", "End"].includes(key)) {
