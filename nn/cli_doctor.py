@@ -78,6 +78,7 @@ PACKAGES = (
         "curves, confusion matrix, mistakes",
         "training in Python with nn.fit, drawings and pages; no plots, so no tinygrad-edu train",
     ),
+    Package("pillow", "PIL", "10.3", "reads PNG and JPEG", "everything but nn.data.image_folder"),
     Package("tqdm", "tqdm", "4.66", "the progress bar", "everything; training prints its line per epoch all the same"),
     Package(
         "urllib3",

@@ -442,7 +442,7 @@ function build() {
   samples.forEach(({ row, label, said, x }, k) => {
     const wrong = said !== label, canvas = el("canvas", { width: side, height: side, "aria-hidden": "true" });
     const text = wrong ? `${nameOf(label)}→${nameOf(said)}` : nameOf(label);
-    const about = `test digit ${row}: a ${nameOf(label)}${wrong ? `; the net says ${nameOf(said)}` : ""}`;
+    const about = `test example ${row}: a ${nameOf(label)}${wrong ? `; the net says ${nameOf(said)}` : ""}`;
     const button = el("button", { type: "button", class: "thumb", title: about, "aria-label": about, onclick: () => load(k) }, canvas, el("span", {}, text));
     thumbs.push([canvas, x]);
     paint(canvas, x, 1, true);
@@ -473,7 +473,7 @@ function refresh() {
   showPad(sample);
   seen.show(x, 1, 1, `${side} × ${side} pixels, 0 (paper) to 1 (ink)`, "", true);
   byId("source").textContent = sample
-    ? `Test digit ${sample.row}, just as it is in the data: a ${nameOf(sample.label)}.`
+    ? `Test example number ${sample.row}, just as it is in the data.  Its label: ${nameOf(sample.label)}.`
     : x.every((v) => v === 0) ? "Nothing is drawn: every pixel is 0. The net answers all the same." : "Your drawing, preprocessed:";
   byId("way-help").textContent = state.way.help;
   byId("answer").textContent = nameOf(state.answer);

@@ -79,7 +79,7 @@ def choose_answer(tab: Any, k: int) -> None:
 
 
 def thumb(tab: Any, row: int) -> Any:
-    return tab.locator(f'.thumb[aria-label^="test digit {row}:"]')
+    return tab.locator(f'.thumb[aria-label^="test example {row}:"]')
 
 
 # ---- the numbers are Python's ----------------------------------------------------------------------------
@@ -305,7 +305,7 @@ def test_two_arrow_keys_at_once_go_diagonally_and_shift_makes_small_steps(view):
 def test_drawing_undo_and_clear_with_the_mouse(view, digits, trained, page):
     tab = view(page)
     at_start = numbers(tab)["x"][1]
-    assert "Test digit" in tab.inner_text("#source")
+    assert "Test example number" in tab.inner_text("#source")
 
     def line(x0: float, y0: float, x1: float, y1: float) -> None:
         tab.locator("#ink").scroll_into_view_if_needed()
@@ -390,7 +390,7 @@ def test_everything_is_reached_with_the_keyboard_alone(view, page):
         "hidden errors, layer 2",
     ):
         assert reached.count(wanted) == 1, wanted  # a layer is one stop
-    assert sum(name.startswith("test digit") for name in reached) == tab.locator(".thumb").count()
+    assert sum(name.startswith("test example") for name in reached) == tab.locator(".thumb").count()
     assert sum("Arrow keys look at" in name for name in reached) == 4
 
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 
 import numpy as np
 import pytest
@@ -205,7 +206,11 @@ def schedule_difference(make, steps=100, name="SGD", **settings):
 
 
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
-@pytest.mark.parametrize(("name", "settings"), SCHEDULES, ids=lambda v: v if isinstance(v, str) else repr(v)[:60])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    SCHEDULES,
+    ids=lambda v: v if isinstance(v, str) else re.sub(" at 0x[0-9a-f]+", "", repr(v))[:60],
+)
 def test_a_schedule_over_100_steps_and_two_groups(name, settings, optimizer):
     assert schedule_difference(lambda m, o: getattr(m, name)(o, **settings), name=optimizer) <= TOLERANCE
 
