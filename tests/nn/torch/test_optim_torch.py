@@ -205,6 +205,11 @@ def schedule_difference(make, steps=100, name="SGD", **settings):
     return worst
 
 
+def named(v):
+    """The same in every process: without the address of a function."""
+    return v if isinstance(v, str) else re.sub(" at 0x[0-9a-f]+", "", repr(v))[:60]
+
+
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
 @pytest.mark.parametrize(
     ("name", "settings"),
