@@ -4,8 +4,11 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: a sum in another order has other bits
 
+import asyncio
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +47,17 @@ def globals_untouched() -> Iterator[None]:
     after_name, after_keys, *after_rest = np.random.get_state()  # noqa: NPY002
     assert (name, rest) == (after_name, after_rest), "the test moved NumPy's global random generator"
     assert np.array_equal(keys, after_keys), "the test moved NumPy's global random generator"
+
+
+@pytest.fixture
+def run_async() -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """asyncio.run in a thread of its own: the browser of other tests keeps a loop running in this one."""
+
+    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, coroutine).result()
+
+    return run
 
 
 @pytest.fixture

@@ -512,7 +512,7 @@ def test_in_a_sandboxed_frame(view, page):
     frame.wait_for_selector("#check:not(:empty)")
     assert frame.inner_text("#check").startswith("✓")
     frame.locator(".thumb").nth(3).click()
-    assert "a 3." in frame.inner_text("#source")
+    assert "Its label: 3." in frame.inner_text("#source")
     with tab.expect_download() as waiting:
         frame.click("#csv")
     assert Path(waiting.value.path()).read_text(encoding="utf-8").startswith("quantity,layer,neuron,from,value")

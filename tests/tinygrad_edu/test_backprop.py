@@ -497,7 +497,7 @@ def test_A19_another_thread_has_its_own_mode() -> None:
     assert seen == [True]
 
 
-def test_A19_another_task_has_its_own_mode() -> None:
+def test_A19_another_task_has_its_own_mode(run_async) -> None:
     async def quiet() -> bool:
         with no_grad():
             await asyncio.sleep(0)
@@ -510,7 +510,7 @@ def test_A19_another_task_has_its_own_mode() -> None:
     async def both() -> list[bool]:
         return await asyncio.gather(quiet(), loud())
 
-    assert asyncio.run(both()) == [False, True]
+    assert run_async(both()) == [False, True]
 
 
 def test_inside_no_grad_a_leaf_can_still_be_made_and_swept() -> None:

@@ -112,7 +112,7 @@ def test_D8_a_key_of_any_kind_is_copied():
     assert x.grad.tolist() == [3, 0]
 
 
-def test_A19_a_decorated_coroutine_records_nothing():
+def test_A19_a_decorated_coroutine_records_nothing(run_async):
     @no_grad()
     async def mode() -> bool:
         await asyncio.sleep(0)
@@ -121,7 +121,7 @@ def test_A19_a_decorated_coroutine_records_nothing():
     async def both() -> tuple[bool, bool]:
         return await mode(), is_grad_enabled()
 
-    assert asyncio.run(both()) == (False, True)
+    assert run_async(both()) == (False, True)
 
 
 def test_A19_an_async_generator_is_refused():

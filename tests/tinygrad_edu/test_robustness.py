@@ -56,7 +56,7 @@ def test_A19_the_mode_of_a_thread_is_its_own():
     assert is_grad_enabled()
 
 
-def test_A19_the_mode_of_a_task_is_its_own():
+def test_A19_the_mode_of_a_task_is_its_own(run_async):
     async def without(turns: list[Any]) -> None:
         with no_grad():
             for _ in range(3):
@@ -73,7 +73,7 @@ def test_A19_the_mode_of_a_task_is_its_own():
         await asyncio.gather(without(turns), with_graph(turns))
         return turns
 
-    turns = asyncio.run(both())
+    turns = run_async(both())
     assert turns == [("without", False), ("with", True)] * 3  # they did take turns
 
 
