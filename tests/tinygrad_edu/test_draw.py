@@ -646,3 +646,27 @@ def test_folding_makes_a_large_graph_small_enough():
     with pytest.raises(DrawingError, match="collapse=True"):
         draw(cost, max_nodes=100)
     assert len(draw(cost, collapse=True, max_nodes=100)._picture.boxes) == 4
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"phase": "forward"},
+        {"phase": "backward"},
+        {"phase": "update", "eta": 3.0},
+        {"collapse": True},
+        {"collapse": True, "phase": "forward"},
+        {"collapse": True, "phase": "update", "eta": 3.0},
+    ],
+    ids=str,
+)
+def test_every_drawing_shows_itself_in_a_notebook_and_as_a_table(how, require_tool):
+    require_tool("dot")
+    drawing = draw(network()["cost", 3], **how)
+    bundle = drawing._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "image/svg+xml"}
+    assert bundle["text/plain"] == drawing.table()
+    head = drawing.table().splitlines()[0]
+    assert ("gradient" in head) == (how.get("phase") != "forward")
+    assert ("after the update" in drawing.table()) == (how.get("phase") == "update")
+    assert "(4, 3)" in drawing.table()  # the shape of w, also in a folded layer

@@ -24,6 +24,13 @@ NOT_COMPUTED = "—, not computed"
 NOT_KEPT = "— (retain_grad() keeps it)"
 NOT_WANTED = "—, not asked for"
 OUTSIDE = ("x", "y", "cost")  # the roles that belong to no layer
+COLUMNS = (
+    "shape",
+    "value",
+    "value now",
+    "gradient",
+    "after the update",
+)  # of the table; those that are empty are left out
 FEW = 60  # arrows: up to so many have their local derivatives written on them unasked
 
 
@@ -73,20 +80,27 @@ class Picture:
 
     def table(self) -> str:
         """The same as lines of text."""
-        head = ("", "computed as", "layer", "shape", "value", "gradient")
-        lines = [head, *map(_line, self.boxes)]
+        head = ("", "computed as", "layer", *COLUMNS)
+        whole = [head, *map(_line, self.boxes)]
+        seen = [k for k, column in enumerate(zip(*whole, strict=True)) if k < 3 or any(column[1:])]
+        lines = [[line[k] for k in seen] for line in whole]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def _line(box: Box) -> tuple[str, ...]:
-    rows: dict[str, str] = {}
+    cells = dict.fromkeys(COLUMNS, "")
+    others = []  # what a folded layer holds
     for label, value in box.rows:
-        rows.setdefault(label.split()[0], value)  # the value, and not "value now"
+        column = label if label in cells else label.split()[0]
+        if column in cells:
+            cells[column] = value
+        else:
+            others.append(f"{label} {value}")
     name = f"{box.symbol} {box.name}".strip()
-    how = f"{box.what}: {box.formula}" if box.formula else box.what
-    layer = "" if box.layer is None else str(box.layer)
-    return (name, how, layer, rows.get("shape", ""), rows["value"], rows["gradient"])
+    inside = box.formula or ", ".join(others)
+    how = f"{box.what}: {inside}" if inside else box.what
+    return (name, how, "" if box.layer is None else str(box.layer), *cells.values())
 
 
 def read(
@@ -182,7 +196,10 @@ def _rows(t: Any, symbol: Symbol, used: Any, swept: bool, eta: float | None) -> 
     if t.grad is not None:
         yield label, values(t.grad.data)
         if eta is not None and t.op is None:
-            yield "after the update", values(np.asarray(t.data - eta * t.grad.data))
+            yield (
+                "after the update",
+                values(np.asarray(used - eta * t.grad.data)),
+            )  # as trace has it: of the value that the graph has seen
     elif not t.requires_grad:
         yield label, NOT_WANTED
     else:

@@ -45,7 +45,8 @@ def trace(
     eta    also record the update w <- w - eta dC/dw that gradient descent would make
     depth  look only this many operations back from the cost
 
-    Nothing is changed: no .grad, no parameter.  t = trace(cost) shows itself in a notebook; t.save("page.html")
+    Nothing is changed: no .grad, no parameter.  Hooks run as in backward(): what one changes is in the gradient, and
+    is no step of its own.  t = trace(cost) shows itself in a notebook; t.save("page.html")
     writes the page; print(t), the same as text.  The engine finds a layer's derivatives as soon as its error is
     known; the steps are listed in the lecture's order, in which they come last.  No number depends on that.
 
