@@ -296,7 +296,7 @@ def test_a_walk_by_keyboard_alone(view: Any) -> None:
             tab.keyboard.press("ArrowUp")
         if here == "Table of all numbers" and here not in visited:
             tab.keyboard.press("Enter")
-            assert tab.locator("#cells tr").count() == 10
+            until(tab, "document.querySelectorAll('#cells tr').length === 10")  # written when the browser says: opened
         visited.append(here)
     wanted = "theme target draw hidden step-preset bump-preset stairs-preset play step reset seed"
     assert {*wanted.split(), "eta", "speed", "python", "log", "copy", "save"} <= set(visited)
