@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import functions
 from .anomaly import detect_anomaly
+from .capture import capturing
 from .custom_op import custom
 from .errors import (
     AnomalyError,
@@ -13,6 +14,7 @@ from .errors import (
     DtypeError,
     GradientCheckError,
     GradientError,
+    JitError,
     LinAlgError,
     MissingExtraError,
     ShapeError,
@@ -86,12 +88,14 @@ from .ops.elementwise import (
     tanh,
     trunc,
 )
+from .outside import checked_index, fresh, guard
 from .recompute import checkpoint
 from .tensor import Tensor
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 if TYPE_CHECKING:
     from .checking import Report, assert_gradients, check_gradients, compare
+    from .compiled.calling import JitWarning, jit
     from .visual.draw import draw
     from .visual.explain import explain
     from .visual.page import Page
@@ -108,6 +112,8 @@ __all__ = [
     "DtypeError",
     "GradientCheckError",
     "GradientError",
+    "JitError",
+    "JitWarning",
     "LinAlgError",
     "MissingExtraError",
     "Op",
@@ -127,9 +133,11 @@ __all__ = [
     "arctan2",
     "arctanh",
     "assert_gradients",
+    "capturing",
     "cbrt",
     "ceil",
     "check_gradients",
+    "checked_index",
     "checkpoint",
     "compare",
     "copysign",
@@ -152,7 +160,9 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "fresh",
     "grad",
+    "guard",
     "heaviside",
     "hessian",
     "hvp",
@@ -162,6 +172,7 @@ __all__ = [
     "isinf",
     "isnan",
     "jacobian",
+    "jit",
     "jvp",
     "log",
     "log1p",
@@ -204,6 +215,7 @@ __all__ += functions.__all__
 
 _LATER = {
     **dict.fromkeys(("Page", "Trace", "draw", "explain", "trace", "universal"), "visual"),
+    **dict.fromkeys(("JitWarning", "jit"), "compiled"),
     **dict.fromkeys(("Report", "assert_gradients", "check_gradients", "compare"), "checking"),
 }
 

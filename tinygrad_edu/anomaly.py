@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from .errors import AnomalyError
+from .capture import capturing
+from .errors import AnomalyError, JitError
 from .graph import Watcher
 
 __all__ = ["detect_anomaly"]
@@ -26,6 +27,14 @@ class detect_anomaly(Watcher):
     def __init__(self) -> None:
         self.lines: dict[int, str] = {}
         self.alive: list[Any] = []  # so that an id means one Tensor as long as we look
+
+    def __enter__(self) -> Self:
+        if capturing() is not None:
+            raise JitError(
+                "detect_anomaly() inside a function under jit would look at the recorded run only: put it around the "
+                "call, which runs without jit then"
+            )
+        return super().__enter__()
 
     def made(self, t: Any) -> None:
         """Remember the line, and look at the value."""

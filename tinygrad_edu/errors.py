@@ -12,6 +12,7 @@ __all__ = [
     "DtypeError",
     "GradientCheckError",
     "GradientError",
+    "JitError",
     "LinAlgError",
     "MissingExtraError",
     "ShapeError",
@@ -37,6 +38,10 @@ class DtypeError(TinygradEduError, TypeError):
 
 class GradientError(TinygradEduError, RuntimeError):
     """A derivative that was asked for does not exist, or cannot be computed any more."""
+
+
+class JitError(TinygradEduError, RuntimeError):
+    """A function that jit cannot record, or whose recording does not do what the function does."""
 
 
 class AnomalyError(TinygradEduError, ArithmeticError):

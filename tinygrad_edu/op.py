@@ -24,6 +24,9 @@ class Traced:
         """Run `op` on `inputs`, of which this value is one, and take note of it."""
         raise TypeError(f"{type(self).__name__} says that it is Traced, but does not say how: define _apply")
 
+    def _leaves(self, how: str) -> None:
+        """Python is about to read the values, in the way that `how` says: a Tensor asks whether jit may lose them."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Op:

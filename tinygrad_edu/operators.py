@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import functions as f
+from .capture import captures
 from .errors import DtypeError, ShapeError
 from .graph import differentiating
 from .op import Op, Traced
@@ -63,6 +64,8 @@ class Operators(Traced):
 
     def item(self) -> Any:
         """The single value as a Python number; leaves the graph."""
+        if captures:
+            self._leaves(".item()")
         if self.size != 1:
             raise ShapeError(f"only a Tensor with one entry is a number; {self._called()} has shape {self.shape}")
         return self._data.item()
@@ -143,6 +146,8 @@ class Operators(Traced):
             raise ValueError(
                 f"is a Tensor of shape {self.shape} true?  Only one number can be: use (t > 0).data.all() or .any()"
             )
+        if captures:
+            self._leaves("if t:")
         return bool(self._data)
 
     def __float__(self) -> float:
@@ -259,6 +264,9 @@ class Operators(Traced):
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """np.sum(t), np.concatenate([t, u]): our function of the same name, so the graph is kept."""
+        if function in (np.shape, np.ndim, np.size):
+            plain = [getattr(x, "_data", x) for x in args]
+            return function(*plain, **{key: getattr(x, "_data", x) for key, x in kwargs.items()})
         if function in _QUESTIONS:  # about the values, so no graph is needed
             plain = [_plain(x) for x in args]
             return function(*plain, **{key: _plain(x) for key, x in kwargs.items()})
@@ -296,6 +304,8 @@ _FEW = 64
 
 def _plain(x: Any) -> Any:
     """The array of a Tensor; everything else as it is."""
+    if captures and isinstance(x, Operators):
+        x._leaves("a question of NumPy")
     return np.asarray(x._data) if isinstance(x, Operators) else x
 
 

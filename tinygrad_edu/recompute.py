@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .backprop import backprop
+from .capture import capturing
 from .errors import GradientError
 from .graph import Watcher, is_grad_enabled, recording
 from .op import Op
@@ -40,7 +41,7 @@ def checkpoint(f: Callable[..., Tensor], *inputs: Any) -> Tensor:
     Source: Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016.
     """
     given = [x if isinstance(x, Tensor) else Tensor(x) for x in inputs]
-    if not is_grad_enabled():
+    if not is_grad_enabled() or capturing():  # jit plans the memory of what it records itself
         return f(*given)
     own = [Tensor(x.detach(), x.requires_grad, copy=False) for x in given]
     with _Notebook() as notebook:

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .backprop import backprop
+from .capture import captures, capturing
 from .errors import DtypeError, GradientError, ShapeError, TinygradEduError, dtype_error, shape_error
-from .graph import is_grad_enabled, recording, toposort
+from .graph import is_grad_enabled, no_grad, recording, toposort
 from .op import Op
 from .operators import Operators
 from .values import as_array, cast, is_fraction, summary, weakened
@@ -73,6 +74,8 @@ def record(op: Op, inputs: tuple[Any, ...], params: dict[str, Any] = _NO_PARAMS)
         t.op = None
         t.inputs = t._arrays = ()
         t.params = _NO_PARAMS
+    if captures and (capture := capturing()):
+        capture.instruction(op, inputs, arrays, params, t)
     return t
 
 
@@ -133,6 +136,8 @@ class Tensor(Operators):
         self.requires_grad = requires_grad
         if name is not None:
             self.name = name
+        if captures and (capture := capturing()):
+            capture.created(self, data)
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("Tensor cannot be subclassed: write functions of Tensors, or an nn.Module that holds some")
@@ -142,6 +147,8 @@ class Tensor(Operators):
     @property
     def data(self) -> Array:
         """The values, as an array that cannot be written to."""
+        if captures:
+            self._leaves(".data")
         array: Array = self._data if type(self._data) is np.ndarray else np.array(self._data)
         if array.flags.writeable:
             array.flags.writeable = False
@@ -160,6 +167,8 @@ class Tensor(Operators):
             raise GradientError(
                 f"{self._called()} was made by {self.op.name}: only leaves can be assigned.  Compute a new one instead"
             )
+        if captures and (capture := capturing()):
+            value = capture.assigning(self, value)
         old = self._data
         if (
             not copy
@@ -178,15 +187,27 @@ class Tensor(Operators):
 
     def numpy(self) -> Array:
         """A copy of the values as a NumPy array of your own; leaves the graph."""
+        if captures:
+            self._leaves(".numpy()")
         return np.array(self._data)
 
     def tolist(self) -> Any:
         """The values as nested Python lists; leaves the graph."""
+        if captures:
+            self._leaves(".tolist()")
         return self._data.tolist()
 
     def detach(self) -> Tensor:
         """The same values without the graph: a new leaf that needs no gradient."""
-        return _wrap(self._data)
+        t = wrapped(self._data)
+        if captures and (capture := capturing()):
+            capture.alias(t, self)
+        return t
+
+    def _leaves(self, how: str) -> None:
+        """The values are about to leave the world of Tensors, in this way: jit cannot record that."""
+        if (capture := capturing()) is not None:
+            capture.escaped(self, how)
 
     # ---- the gradient --------------------------------------------------------------------------------
 
@@ -209,10 +230,14 @@ class Tensor(Operators):
     @property
     def grad(self) -> Tensor | None:
         """dC/d(this), of the same shape and dtype, once backward() has found it; None before."""
+        if captures and (capture := capturing()):
+            capture.grad_read(self)
         return self._grad
 
     @grad.setter
     def grad(self, value: Any) -> None:
+        if captures and (capture := capturing()):
+            capture.grad_written(self)
         if value is None:
             self._grad = None
             return
@@ -221,11 +246,11 @@ class Tensor(Operators):
         if isinstance(value, Tensor) and value.shape == self.shape and value.dtype == self.dtype:
             self._grad = value if value.op is not None else value.detach()
         else:
-            self._grad = _wrap(self._conforming(value, "the gradient"))
+            self._grad = wrapped(self._conforming(value, "the gradient"))
 
     def zero_grad(self) -> None:
         """Forget the gradient; the next backward() starts afresh."""
-        self._grad = None
+        self.grad = None
 
     def retain_grad(self) -> Tensor:
         """Let backward() keep the gradient of this Tensor, although it is not a leaf."""
@@ -272,10 +297,15 @@ class Tensor(Operators):
         else:
             start = self._conforming(seed, "the seed of backward()")
         keep = toposort(self) if retain_grads else ()
-        if not create_graph:
+        if not create_graph and not (captures and capturing()):
             _deliver(backprop(self, start, keep), start)
             return
-        root = seed if isinstance(seed, Tensor) and seed.dtype == self.dtype else _wrap(start)
+        if not create_graph:  # for jit: the rules are read on Tensors, so that it sees them, and make no graph
+            with no_grad():
+                seed = seed if isinstance(seed, Tensor) and seed.dtype == self.dtype else wrapped(start)
+                _deliver(backprop(self, seed.detach(), keep, create_graph=True), seed)
+            return
+        root = seed if isinstance(seed, Tensor) and seed.dtype == self.dtype else wrapped(start)
         mode = recording.get()
         recording.set(mode or True)  # also inside no_grad(): a graph was asked for
         try:
@@ -352,9 +382,11 @@ class Tensor(Operators):
                 f"{w} {name}= … would replace a Tensor whose gradient is wanted by a computed one.  "
                 f"To update it: with no_grad(): {w} {name}= …   To compute: v = {w} {name} …"
             )
-        return self.assign(new._data, copy=False)
+        return self.assign(new if captures else new._data, copy=False)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if captures:
+            self._leaves("np.array(t)")
         if self._requires_grad:
             raise DtypeError(
                 f"a NumPy array would lose the graph of {self._called()}.  To leave the graph on purpose: t.data "
@@ -371,7 +403,7 @@ class Tensor(Operators):
         return _restored, (self.numpy(), leaf, grad if leaf else None, notes or None)
 
 
-def _wrap(data: Any) -> Tensor:
+def wrapped(data: Any) -> Tensor:
     """A leaf around values that nobody else writes to."""
     t: Tensor = _new(Tensor)
     t._data = data if data.ndim else data[()]
@@ -388,7 +420,7 @@ def _operand(op: Op, x: Any) -> Any:
         return x
     if isinstance(x, (np.ndarray, np.generic, list, tuple)):
         array = as_array(x)
-        return _wrap(array) if array.ndim or isinstance(x, (list, tuple)) else array.item()
+        return wrapped(array) if array.ndim or isinstance(x, (list, tuple)) else array.item()
     if is_fraction(x):
         return float(x)
     hint = ".  Write float(x)" if hasattr(x, "__float__") else ""
@@ -399,7 +431,11 @@ def _deliver(gradients: dict[Any, Any], seed: Any) -> None:
     """Add each gradient to its Tensor's .grad.  No two of them share memory, nor one and the seed."""
     given = {id(seed)}
     sums = []
+    capture = capturing() if captures else None
     for t, g in gradients.items():
+        if capture is not None:
+            capture.grad_read(t)
+            capture.grad_written(t)
         if isinstance(g, Tensor):  # read on Tensors: part of a graph
             alone = g if id(g) not in given else g * 1
             given.add(id(g))
@@ -410,7 +446,7 @@ def _deliver(gradients: dict[Any, Any], seed: Any) -> None:
         elif type(g) is np.ndarray and (g.base is not None or id(g) in given):
             g = g.copy()
         given.add(id(g))
-        sums.append((t, _wrap(g)))
+        sums.append((t, wrapped(g)))
     before = [(t, t._grad) for t, _ in sums]
     try:
         for t, g in sums:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .capture import captures, capturing
 from .errors import DtypeError, ShapeError
 from .op import Traced
 
@@ -111,6 +112,12 @@ def frozen_key(key: Any) -> Any:
     if isinstance(key, slice):
         return slice(*(k if k is None else operator.index(k) for k in (key.start, key.stop, key.step)))
     if isinstance(key, Traced):
+        if captures and (capture := capturing()):
+            array = np.array(key._data)
+            if array.ndim and array.dtype.kind in "iub":
+                capture.derive(array, key, np.array)
+                return array
+            capture.escaped(key, "x[t] with a single number t")
         key = key._data
     if key is None or key is Ellipsis or isinstance(key, (bool, int)):
         return key

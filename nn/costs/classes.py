@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu import DataError, ShapeError, Tensor, log_softmax, moveaxis
+from tinygrad_edu import DataError, ShapeError, Tensor, checked_index, log_softmax, moveaxis
 
 from ..module import Module, as_tensor
 from .base import Loss, constant, like
@@ -66,19 +66,19 @@ class NLLLoss(Loss):
 def _of_classes(cost: Any, log_p: Tensor, y: Tensor, axis: int, smoothing: float = 0.0) -> Tensor:
     """-log p of the right classes; of all of them a little, if the labels are smoothed."""
     n, shape = log_p.shape[axis], y.shape
-    labels = _class_numbers(y.data.reshape(-1), n)
+    labels = checked_index(y.reshape(-1), lambda numbers: _check_class_numbers(numbers, n))
     weight = _class_weights(cost.weight, log_p, axis)
     rows = log_p if log_p.ndim == 2 else log_p.reshape(1, n) if axis == 0 else moveaxis(log_p, 1, -1).reshape(-1, n)
     losses = -rows[np.arange(len(labels)), labels]
     each = None if weight is None else weight.reshape(n)
-    counts = None if each is None else each.data[labels]
+    counts = None if each is None else each.detach()[labels]
     if counts is not None:
         losses = losses * counts
     if smoothing:
         losses = losses * (1 - smoothing) - (rows if each is None else rows * each).sum(axis=1) * (smoothing / n)
     if shape != losses.shape:
         losses = losses.reshape(shape)
-    reduced: Tensor = cost._reduced(losses, y, None if counts is None else float(counts.sum()))
+    reduced: Tensor = cost._reduced(losses, y, None if counts is None else counts.sum())
     return reduced
 
 
@@ -95,14 +95,13 @@ def _class_axis(cost: Module, z: Tensor, y: Tensor, what: str, probabilities: bo
     return axis
 
 
-def _class_numbers(labels: Any, classes: int) -> Any:
+def _check_class_numbers(labels: Any, classes: int) -> None:
     if labels.dtype.kind not in "iu":
         raise DataError(f"class numbers are integers: got dtype {labels.dtype}")
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if wrong.size:
         i = int(wrong[0])
         raise DataError(f"label {labels[i]} at place {i} is not a class: there are {classes}, 0 … {classes - 1}")
-    return labels
 
 
 def _class_weights(weight: Tensor | None, z: Tensor, axis: int) -> Tensor | None:

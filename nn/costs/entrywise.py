@@ -174,6 +174,6 @@ class KLDivLoss(Loss):
         if self.log_target:
             losses = exp(y) * (y - log_p)
         else:
-            some = y.data > 0
+            some = y > 0
             losses = where(some, y * log(where(some, y, 1)), 0) - y * log_p
         return self._reduced(losses, y, log_p.shape[0] if self.reduction == "batchmean" else None)

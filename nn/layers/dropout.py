@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu import Tensor, where
+from tinygrad_edu import Tensor, fresh, where
 
 from ..init import Seed, as_generator
 from ..module import as_tensor
@@ -40,6 +40,7 @@ def dropped(x: Tensor, p: float, rng: np.random.Generator) -> Tensor:
     """x / (1 - p), or 0 with probability p; chosen and not multiplied, for infinity times 0 is NaN."""
     if p == 0:
         return x
-    kept = rng.random(x.shape, dtype=np.float32) >= p
+    shape = x.shape  # not x, which would be kept alive
+    kept = fresh(lambda: rng.random(shape, dtype=np.float32) >= p)
     y: Tensor = where(kept, x * (1 / (1 - p)) if p < 1 else x, 0)
     return y

@@ -56,5 +56,5 @@ class Embedding(Layer):
             raise DtypeError(f"Embedding takes indices, which are integers: got x of dtype {x.dtype}")
         y: Tensor = embedding(self.weight, x)
         if self.padding_idx is not None:
-            y = where((x.data == self.padding_idx)[..., None], y.detach(), y)
+            y = where((x == self.padding_idx).reshape(*x.shape, 1), y.detach(), y)
         return follow(y, x, "e", 1)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu import ShapeError, Tensor, sqrt
+from tinygrad_edu import ShapeError, Tensor, no_grad, sqrt
 
 from ..module import as_tensor
 from .base import First, Layer, follow, fraction, whole
@@ -86,11 +86,12 @@ class _BatchNorm(Layer):
         """running <- (1 - momentum) running + momentum (of this batch); the variance with n - 1 instead of n."""
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
-        seen = int(self.num_batches_tracked.item()) + 1
-        share = 1 / seen if self.momentum is None else self.momentum  # None: the mean over all batches so far
-        for running, batch in ((self.running_mean, mean.data), (self.running_var, var.data * (n / (n - 1)))):
-            running.assign((1 - share) * running.data + share * batch.reshape(-1))
-        self.num_batches_tracked.assign(seen)
+        with no_grad():
+            seen = self.num_batches_tracked + 1
+            share = 1 / seen if self.momentum is None else self.momentum  # None: the mean over all batches so far
+            for running, batch in ((self.running_mean, mean), (self.running_var, var * (n / (n - 1)))):
+                running.assign((1 - share) * running + share * batch.reshape(-1))
+            self.num_batches_tracked.assign(seen)
 
 
 class BatchNorm1d(_BatchNorm):

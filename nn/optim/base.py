@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu import DataError, DtypeError, GradientError, Tensor
+from tinygrad_edu import DataError, DtypeError, GradientError, Tensor, capturing, no_grad
 
 from .settings import SETTINGS, Group
 
@@ -63,6 +64,7 @@ class Optimizer:
                 f"{type(self).__name__}.update has to name every setting: "
                 f"def update(self, w, g, s, {', '.join(self.defaults)})"
             )
+        self._names = names
         self._read = operator.itemgetter("params", *names)
         self.param_groups: list[Group] = []
         self.parameters: list[Tensor] = []
@@ -88,6 +90,9 @@ class Optimizer:
 
     def step(self) -> None:
         """Move every parameter that has a gradient; all of them, or, if something fails, none."""
+        if (capture := capturing()) is not None:
+            self._record(capture)
+            return
         update, before, after = self.update, self.state, self.state.copy()
         moves = []
         i = 0
@@ -110,6 +115,53 @@ class Optimizer:
             for p, w, _ in moves:
                 p.assign(w, copy=False)
             raise
+
+    def _record(self, jit: Any) -> None:
+        """The step for a function under jit: the same equation on Tensors.
+
+        Settings and state are read anew at every run of the program, and the new state is written at its end.
+        Which names the state has, and which settings are 0 or no numbers, is part of the program.
+        """
+        groups, i = self.param_groups, 0
+        jit.guard(lambda: self.param_groups is groups, True)  # load_state_dict and add_param_group make a new list
+        for group in groups:
+            settings = [_setting(jit, group, name) for name in self._names]
+            for p in group["params"]:
+                if p.grad is not None:
+                    with no_grad():
+                        self._record_one(jit, i, p, settings)
+                i += 1
+
+    def _record_one(self, jit: Any, i: int, p: Tensor, settings: list[Any]) -> None:
+        """The step of parameter i."""
+        jit.guard(lambda: tuple(self.state.get(i, ())), tuple(self.state.get(i, ())))
+        s: State = {name: jit.read(*self._stored(i, p, name)) for name in self.state.get(i, {})}
+        grad = p.grad
+        assert grad is not None
+        w, g = p.detach(), grad.detach()
+        if not p.ndim:  # beside an array of one number a setting is weak, as a Python number is beside a single one
+            w, g = w.reshape(1), g.reshape(1)
+            s = {name: t if name == "step" else t.reshape(1) for name, t in s.items()}
+        update: Any = self.update
+        new, after = update(w, g, s, *settings)
+        if not p.ndim:
+            new = new.reshape(())
+            after = {name: t if name == "step" else t.reshape(()) for name, t in after.items()}
+        p.assign(new)
+        for name, value in after.items():
+            jit.write(*self._stored(i, p, name, put=True), value)
+
+    def _stored(self, i: int, p: Tensor, name: str, put: bool = False) -> tuple[Any, ...]:
+        """How jit reads, or writes, one entry of the state: (key, name, function)."""
+
+        def get() -> Any:
+            value = self.state[i][name]
+            return value if isinstance(value, int) else value[()]
+
+        def store(value: Any) -> None:
+            self.state[i] = {**self.state.get(i, {}), name: int(value) if name == "step" else np.asarray(value)}
+
+        return (id(self), i, name), f"{name} of {p.name or i}", store if put else get
 
     # ---- parameters and settings ---------------------------------------------------------------------
 
@@ -226,6 +278,27 @@ class Optimizer:
                 raise DataError(f"state[{i}][{name!r}] holds NaN or infinity")
             s[name] = array
         return i, s
+
+
+def _setting(jit: Any, group: Any, name: str) -> Any:
+    """A setting for a function under jit: numbers are read at every run, the others are part of the program."""
+    value = group[name]
+    if isinstance(value, tuple):
+        entries = [(id(group), name, k) for k in range(len(value))]
+        return tuple(_number(jit, key, name, partial(_entry, group, name, key[2])) for key in entries)
+    return _number(jit, (id(group), name), name, partial(operator.getitem, group, name))
+
+
+def _entry(group: Any, name: str, k: int) -> Any:
+    return group[name][k]
+
+
+def _number(jit: Any, key: Any, name: str, get: Callable[[], Any]) -> Any:
+    value = get()
+    if isinstance(value, float) and value != 0:
+        return jit.read(key, name, get)
+    jit.guard(get, value)
+    return value
 
 
 def _listed(params: Any) -> list[Any]:

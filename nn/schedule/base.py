@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tinygrad_edu import DataError, DtypeError
+from tinygrad_edu import DataError, DtypeError, capturing
 
 from ..optim.base import Optimizer
 
@@ -42,6 +42,8 @@ class LRScheduler:
 
     def step(self) -> None:
         """t <- t + 1, and every group's lr <- lr(t)."""
+        if (jit := capturing()) is not None:
+            jit.action(self.step)  # it steps after every run, too
         self._check()
         self._set(self.last_epoch + 1)
 

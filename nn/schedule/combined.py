@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tinygrad_edu import DataError
+from tinygrad_edu import DataError, JitError, capturing
 
 from ..optim.base import Optimizer
 from .base import LRScheduler, per_group, real, whole
@@ -97,6 +97,8 @@ class ReduceLROnPlateau(LRScheduler):
     def step(self, metrics: Any) -> None:  # type: ignore[override]
         """Look at the figure of an epoch, and reduce every group's lr if it is time to."""
         self._check()
+        if capturing() is not None:
+            raise JitError("ReduceLROnPlateau.step(figure) decides by a value: call it outside of the jit")
         value = float(metrics)
         best, bad, cooldown = self.best, self.num_bad_epochs + 1, self.cooldown_counter
         if self._is_better(value):

@@ -569,6 +569,11 @@ NOT_IN_PROGRAMS = {  # public names, and why no program uses them
     "vjp": "takes a function, not Tensors: test_transforms.py",
     "is_grad_enabled": "not an operation",
     "missing_extra": "not an operation",
+    "jit": "takes a function, not Tensors: test_jit.py",
+    "capturing": "not an operation",
+    "checked_index": "not an operation: test_jit.py",
+    "fresh": "not an operation: test_jit.py",
+    "guard": "not an operation: test_jit.py",
     "no_grad": "not an operation; the state machine enters and leaves it",
 }
 METHODS_NOT_IN_PROGRAMS = {  # public methods and properties of Tensor, and why no program uses them

@@ -16,6 +16,7 @@ ROOT = Path(tinygrad_edu.__file__).parent
 ORDER = [
     "errors",
     "op",
+    "capture",
     "values",
     "ops",
     "functions",
@@ -25,10 +26,12 @@ ORDER = [
     "tensor",
     "tree",
     "transforms",
+    "outside",
     "anomaly",
     "recompute",
     "custom_op",
     "checking",
+    "compiled",
     "visual",
     "__init__",
 ]

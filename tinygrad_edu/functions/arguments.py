@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..capture import captures, capturing
 from ..errors import DtypeError, ShapeError
 from ..op import Traced
 
@@ -43,9 +44,26 @@ def shape_of(shape: Sequence[Any]) -> tuple[int, ...]:
     return tuple(operator.index(n) for n in shape)
 
 
-def indices_of(indices: Any, what: str) -> Any:
-    """An integer array of one's own, from whatever says which entries."""
-    array = np.array(indices._data if isinstance(indices, Traced) else indices)
+def indices_of(indices: Any, what: str, follow: Callable[[Any], Any] | None = None) -> Any:
+    """An integer array of one's own, from whatever says which entries.
+
+    follow  under jit, indices in a Tensor are other ones at every run: follow(array) looks at them and returns
+            them; None: what becomes of them here, jit cannot follow
+    """
+    if isinstance(indices, Traced):
+        if captures and (capture := capturing()):
+            if follow is None or not indices._data.ndim:
+                raise capture.escape(f"{what} with indices in a Tensor")
+            array = follow(_whole(indices._data, what))
+            capture.derive(array, indices, lambda values: follow(_whole(values, what)))
+            return array
+        indices = indices._data
+    array = _whole(indices, what)
+    return array if follow is None else follow(array)
+
+
+def _whole(indices: Any, what: str) -> Any:
+    array = np.array(indices)
     if array.size == 0 and array.dtype.kind == "f" and not isinstance(indices, _ARRAYS):
         return array.astype(np.intp)  # [] picks nothing
     if array.dtype.kind not in "iu":

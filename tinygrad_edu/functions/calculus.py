@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..capture import captures
 from ..errors import ShapeError
 from ..op import Traced
 from ..ops import elementwise as e
@@ -108,6 +109,9 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     x, xp, fp = as_given(x), as_given(xp), as_given(fp)
     if len(xp.shape) != 1 or xp.shape != fp.shape or not xp.shape[0]:
         raise ShapeError(f"interp needs vectors xp and fp of one length, 1 at least: got {xp.shape} and {fp.shape}")
+    for points in (x, xp):
+        if captures and isinstance(points, Traced):
+            points._leaves("interp")
     if np.any(np.diff(xp._data if isinstance(xp, Traced) else xp) < 0):
         raise ShapeError("interp needs rising points xp: sort them, and fp with them")
     if period is not None:

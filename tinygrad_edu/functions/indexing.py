@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..capture import captures
 from ..errors import DtypeError, ShapeError
 from ..op import Traced
 from ..ops import elementwise as e
@@ -43,7 +44,7 @@ def take(x: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
     mode  what happens to an index that does not exist: "raise", "wrap" (it goes round) or "clip" (to the nearest)
     """
     x = as_given(x)
-    places = indices_of(indices, "take")
+    places = indices_of(indices, "take", (lambda array: array) if mode == "raise" else None)
     if axis is None:
         x, axis = reshape(x, -1), 0
     (axis,) = axes_of(axis, len(x.shape))
@@ -61,7 +62,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     x (…, n, …), indices (…, m, …) -> (…, m, …);  what argsort and argmax(keepdims=True) return are such indices.
     """
     x = as_given(x)
-    places = indices_of(indices, "take_along_axis")
+    places = indices_of(indices, "take_along_axis", lambda array: array)
     if axis is None:
         x, axis = reshape(x, -1), 0
     (axis,) = axes_of(axis, len(x.shape))
@@ -107,11 +108,15 @@ def embedding(weight: Any, indices: Any) -> Any:
     gradients: the same as one_hot(indices) @ weight, without the products by 0.
     """
     weight = with_axes(weight, 1, "embedding")
-    places = indices_of(indices, "embedding")
     n = weight.shape[0]
-    wrong = places[(places < 0) | (places >= n)]
-    if wrong.size:
-        raise IndexError(f"embedding: the table has {n} rows, 0 … {n - 1}; there is no row {wrong[0]}")
+
+    def existing(places: Any) -> Any:
+        wrong = places[(places < 0) | (places >= n)]
+        if wrong.size:
+            raise IndexError(f"embedding: the table has {n} rows, 0 … {n - 1}; there is no row {wrong[0]}")
+        return places
+
+    places = indices_of(indices, "embedding", existing)
     return s.getitem(weight, key=places if places.ndim else int(places))
 
 
@@ -164,11 +169,15 @@ def _as_dtype(value: Any, dtype: Any) -> Any:
 
 def _mask(condition: Any) -> Any:
     """Which entries of a condition hold; a Tensor leaves the graph here, for a condition has no gradient."""
+    if captures and isinstance(condition, Traced):
+        condition._leaves("a mask in a Tensor")
     return np.asarray(condition._data if isinstance(condition, Traced) else condition) != 0
 
 
 def _plain(index: Any) -> Any:
     """An index for NumPy's own functions of index vectors: a slice, an integer, or an array."""
+    if captures and isinstance(index, Traced):
+        index._leaves("an index in a Tensor")
     key = frozen_key(index)
     return np.array(key) if isinstance(key, (tuple, range)) else key
 

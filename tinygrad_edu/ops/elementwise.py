@@ -17,6 +17,12 @@ def _sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-1.0 * x))  # -1.0, and not -: an unsigned integer would wrap
 
 
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    """np.where, of single numbers a number: x ^ n of arrays and of numbers may differ in the last bit."""
+    z = np.where(condition, x, y)
+    return z if z.ndim else z[()]
+
+
 def _float_power(x: Any, n: Any) -> Any:
     """x ^ n in real numbers: 2 ^ -1 is 0.5 in integers too.  Unlike NumPy's, it keeps float32."""
     return np.power(x, n) if np.result_type(x, n).kind == "f" else np.float_power(x, n)
@@ -38,13 +44,20 @@ def _power_dx(g: Any, z: Any, x: Any, n: Any) -> Any:
     """n x^(n-1), and 0 for n = 0 even where x^-1 overflows, or x is infinite or NaN: x^0 is 1 there, too."""
     if isinstance(n, (int, float)):
         return g * (n * x ** (n - 1)) if n != 0 else zeros_like(g)
+    x = _as_entries(x, z)
     flat = (n == 0) & ((absolute(x) < np.finfo(z.dtype).tiny) | (absolute(x) == np.inf) | isnan(x))
     g = where((n == 0) & ~isfinite(g), 0, g)
     return g * (n * where(flat, 1, x) ** (n - 1.0))  # 1.0, and not 1: an unsigned 0 would wrap
 
 
+def _as_entries(x: Any, z: Any) -> Any:
+    """A Python number in the precision of z: 2.0 ^ n has a derivative in float32 if n is, on arrays as on Tensors."""
+    return zeros_like(z) + x if isinstance(x, (int, float)) else x
+
+
 def _power_dn(g: Any, z: Any, x: Any, n: Any) -> Any:
     """x^n log x, and 0 for 0^n, which stays 0 while n > 0."""
+    x = _as_entries(x, z)
     flat = (x == 0) & (n >= 0)
     return g * where(flat, 0, z * log(where(flat, 1.0, x)))  # 1.0, and not 1: the log of a uint8 has 10 bits
 
@@ -157,7 +170,7 @@ relu        = elementwise("relu",     lambda x: np.maximum(x, 0), lambda g, y, x
 clip        = elementwise("clip",     lambda x, *, lo, hi: np.clip(x, lo, hi), _clip_dx,                  formula="min(max(x, lo), hi)")
 
 #                         name        z                   not differentiable in the condition
-where: Op   = elementwise("where",    np.where,           None, lambda g, z, c, x, y: where(c, g, 0), lambda g, z, c, x, y: where(c, 0, g), formula="x if c else y")
+where: Op   = elementwise("where",    _where,           None, lambda g, z, c, x, y: where(c, g, 0), lambda g, z, c, x, y: where(c, 0, g), formula="x if c else y")
 
 #                         name        steps               flat wherever they have a slope; at the steps 0 too
 sign: Op    = elementwise("sign",     np.sign,            lambda g, y, x: zeros_like(g),      formula="sign x")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..capture import captures
 from ..errors import LinAlgError
 from ..op import Op
 from .elementwise import where
@@ -201,6 +202,8 @@ def _largest(a: Any) -> Any:
 
 def _values(x: Any) -> Any:
     """The array of a Tensor, or the array itself."""
+    if captures and hasattr(x, "_leaves"):
+        x._leaves("this derivative")
     return getattr(x, "_data", x)
 
 

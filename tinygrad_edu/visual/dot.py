@@ -64,7 +64,7 @@ def source(picture: Picture) -> str:
     for layer, members in picture.layers().items():
         with graph.subgraph(name=f"cluster_{layer}") as cluster:
             cluster.attr(
-                label=f"layer {layer}",
+                label=gv.escape(picture.frame(layer)),
                 labeljust="r",
                 fontsize="11",
                 fontcolor=theme.QUIET,
@@ -89,6 +89,8 @@ def source(picture: Picture) -> str:
             weight="12" if start.kind == "operation" else "1",  # the main flow straight, the leaves from the side
             minlen="2" if start.layer != end.layer else "1",  # room for the leaves between two layers
         )
+    for i, j in picture.back:
+        graph.edge(f"n{i}", f"n{j}", style="dashed", constraint="false", color=theme.BACK, weight="0")
     text: str = graph.source
     return text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 import tempfile
@@ -10,9 +11,11 @@ from collections.abc import Collection, Container
 from pathlib import Path
 from typing import Any
 
+from ..compiled.calling import Jit
+from ..compiled.program import Program
 from ..errors import DrawingError, DtypeError
 from ..tensor import Tensor
-from . import dot
+from . import dot, program
 from .collapse import collapse as collapsed
 from .picture import Picture, read
 from .svg import svg
@@ -30,23 +33,26 @@ HOW_TO_GET_DOT = (
 
 
 def draw(
-    t: Tensor,
+    t: Tensor | Jit | Program,
     *,
     phase: str = "backward",
     eta: float | None = None,
-    collapse: bool | Collection[int] = False,
+    collapse: bool | Collection[int] | Collection[str] | None = None,
     local: bool | None = None,
-    direction: str = "LR",
+    direction: str | None = None,
     max_nodes: int = 500,
 ) -> Drawing:
     """A picture of the computation that led to `t`: values forward, gradients backward, layer by layer.
 
-    t          usually the cost; after t.backward() the gradients are shown as well
+    t          usually the cost; after t.backward() the gradients are shown as well.  Or a function under jit, or its
+               program: what was recorded, in its phases; then `phase`, `eta` and `local` have no meaning
     phase      "forward": values alone; "backward": gradients too; "update": also each w - eta dC/dw
     eta        the learning rate of the update
-    collapse   True: a box for each layer, alike ones in a row as "× N"; or the numbers of the layers to fold
+    collapse   True: a box for each layer, alike ones in a row as "× N"; or the numbers of the layers to fold.  Of a
+               program: a box for each phase, or their names; if not told, the last ones where there are many boxes
     local      the local derivatives on the arrows; if not told, where there are at most 60 arrows
-    direction  where the computation flows: "LR" to the right, "TB" down, "RL", "BT"
+    direction  where the computation flows: "LR" to the right (if not told), "TB" down (if not told, of a program),
+               "RL", "BT"
     max_nodes  DrawingError above it: nobody can read such a picture
 
     In a notebook the result shows itself; elsewhere: draw(cost).save("cost.svg"), or .view().
@@ -58,10 +64,20 @@ def draw(
     >>> draw(cost)
     <Drawing of v₄: 6 nodes, 5 arrows>
     """
-    if not isinstance(t, Tensor):
-        raise DtypeError(f"draw() draws the graph that led to a Tensor, usually the cost; got {type(t).__name__}")
+    if not isinstance(t, (Tensor, Jit, Program)):
+        raise DtypeError(
+            f"draw() draws the graph that led to a Tensor, usually the cost, or a function under jit; got "
+            f"{type(t).__name__}"
+        )
+    if direction is None:
+        direction = "LR" if isinstance(t, Tensor) else "TB"
     if direction not in DIRECTIONS:
         raise DrawingError(f"direction is one of {', '.join(DIRECTIONS)}; got {direction!r:.60}")
+    if not isinstance(t, Tensor):
+        if phase != "backward" or eta is not None or local is not None:
+            raise DrawingError("a program is drawn whole and without values: phase, eta and local are for a Tensor")
+        recorded, arguments = (t, ()) if isinstance(t, Program) else (t.program, _arguments(t.function))
+        return Drawing(program.read(recorded, direction, max_nodes, collapse, arguments))
     if phase not in PHASES:
         raise DrawingError(f"phase is one of {', '.join(PHASES)}; got {phase!r:.60}")
     if (phase == "update") != (eta is not None):
@@ -70,11 +86,19 @@ def draw(
         raise DrawingError(f"eta is the learning rate, a finite number; got {eta!r:.40}")
     few = max_nodes if not collapse else max(max_nodes, 5_000)  # what is folded is counted after it
     picture = read(t, direction, few, forward=phase == "forward", local=local, eta=eta)
-    if collapse is not False:
+    if collapse is not None and collapse is not False:
         picture = collapsed(picture, collapse)
         if len(picture.boxes) > max_nodes:
             raise DrawingError(f"this graph has {len(picture.boxes):,} nodes after folding, the limit is {max_nodes:,}")
     return Drawing(picture)
+
+
+def _arguments(function: Any) -> tuple[str, ...]:
+    """The names of its arguments."""
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # a function that does not say
+        return ()
 
 
 class Drawing:
@@ -91,9 +115,8 @@ class Drawing:
         self.source = dot.source(picture)
 
     def __repr__(self) -> str:
-        root = next(box for box in self._picture.boxes if box.root)
         count = f"{len(self._picture.boxes)} nodes, {len(self._picture.arrows)} arrows"
-        return f"<Drawing of {root.symbol}: {count}>"
+        return f"<Drawing of {self._picture.subject}: {count}>"
 
     def __str__(self) -> str:
         return self.source

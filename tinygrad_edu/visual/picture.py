@@ -57,10 +57,25 @@ class Picture:
     arrows: tuple[tuple[int, int], ...]
     direction: str
     labels: tuple[str, ...]  # of each arrow: the local derivative, "" where none is shown
+    back: tuple[tuple[int, int], ...] = ()  # arrows against the flow, which are dashed: what is written back
+    frames: tuple[str, ...] = ()  # what the frames are called, where they are not layers but phases
+    title: str = ""  # of what it is a picture, where that is no Tensor
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """Of what it is a picture."""
+        return self.title or next(box.symbol for box in self.boxes if box.root)
+
+    def frame(self, layer: int) -> str:
+        """What stands on the frame round these boxes."""
+        return self.frames[layer] if self.frames else f"layer {layer}"
 
     @property
     def caption(self) -> str:
         """What a reader has to know to read it; "" if nothing."""
+        if self.remarks:
+            return "  ·  ".join(self.remarks)
         shown = [value for box in self.boxes for _, value in box.rows]
         says = []
         if any(self.labels):
@@ -80,15 +95,15 @@ class Picture:
 
     def table(self) -> str:
         """The same as lines of text."""
-        head = ("", "computed as", "layer", *COLUMNS)
-        whole = [head, *map(_line, self.boxes)]
+        head = ("", "computed as", "phase" if self.frames else "layer", *COLUMNS)
+        whole = [head, *(_line(box, self.frames) for box in self.boxes)]
         seen = [k for k, column in enumerate(zip(*whole, strict=True)) if k < 3 or any(column[1:])]
         lines = [[line[k] for k in seen] for line in whole]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
-def _line(box: Box) -> tuple[str, ...]:
+def _line(box: Box, frames: tuple[str, ...]) -> tuple[str, ...]:
     cells = dict.fromkeys(COLUMNS, "")
     others = []  # what a folded layer holds
     for label, value in box.rows:
@@ -98,9 +113,10 @@ def _line(box: Box) -> tuple[str, ...]:
         else:
             others.append(f"{label} {value}")
     name = f"{box.symbol} {box.name}".strip()
-    inside = box.formula or ", ".join(others)
+    inside = ", ".join([*([box.formula] if box.formula else []), *others])
     how = f"{box.what}: {inside}" if inside else box.what
-    return (name, how, "" if box.layer is None else str(box.layer), *cells.values())
+    frame = "" if box.layer is None else frames[box.layer] if frames else str(box.layer)
+    return (name, how, frame, *cells.values())
 
 
 def read(

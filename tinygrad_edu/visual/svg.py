@@ -26,14 +26,13 @@ def svg(picture: Picture) -> str:
     layout = place(sizes if flat else [(b, a) for a, b in sizes], picture.arrows, layers, room)
     turn = _Turn(layout, picture.direction, bool(picture.caption))
     w, h = turn.size
-    root = next(box for box in picture.boxes if box.root)
-    about = f"Graph of the computation of {root.symbol}: {len(picture.boxes)} nodes"
+    about = f"Graph of the computation of {picture.subject}: {len(picture.boxes)} nodes"
     body = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{w:.0f}" height="{h:.0f}" viewBox="0 0 {w:.1f} {h:.1f}" '
         f'font-family="{theme.FONT}" role="img" aria-label="{escape(about)}">',
         '<rect width="100%" height="100%" fill="white"/>',
-        *(_frame(layer, turn.rect(frame)) for layer, frame in layout.frames.items()),
+        *(_frame(picture.frame(layer), turn.rect(frame)) for layer, frame in layout.frames.items()),
         *(turn.arrow(route) for route in layout.routes),
         *(turn.label(*one) for one in zip(layout.routes, picture.labels, strict=True) if one[1]),
     ]
@@ -151,7 +150,7 @@ def _rect(at: Frame, more: str) -> str:
     return f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"{more}/>'
 
 
-def _frame(layer: int, at: Frame) -> str:
+def _frame(name: str, at: Frame) -> str:
     x0, y0, x1, y1 = at
     look = f' rx="8" fill="{theme.LAYER_FILL}" stroke="{theme.LAYER_LINE}"'
-    return _rect((x0, y0, x1 - x0, y1 - y0), look) + _text(f"layer {layer}", x0 + 10, y0 + 17, 11, theme.QUIET)
+    return _rect((x0, y0, x1 - x0, y1 - y0), look) + _text(name, x0 + 10, y0 + 17, 11, theme.QUIET)

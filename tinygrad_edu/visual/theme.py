@@ -8,6 +8,7 @@ INK = "#1B1F24"  # symbols and values
 QUIET = "#667085"  # formulas, labels, what there is no number for
 GRADIENT = "#B42318"  # what flows backward
 ARROW = "#7A8494"
+BACK = "#1F5FA8"  # what a program writes back, as the parameters themselves
 LAYER_FILL = "#F7F8FA"
 LAYER_LINE = "#D9DEE5"
 

@@ -1,0 +1,121 @@
+"""The training step under jit, for fit(..., jit=True): the same numbers, or the plain step and one line that says why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu import JitError, Tensor, TrainingError, jit
+
+from .module import Module
+
+__all__ = ["TOGETHER", "Batch", "JittedStep", "chunks"]
+
+
+Batch = tuple[Any, Any]
+TOGETHER = 100  # mini-batches in a scan: Ctrl-C and the bar wait for so many
+
+
+def chunks(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """Mini-batches of equal shapes, `size` at a time; the last one alone, so that one can look at its update."""
+    waiting: list[Batch] = []
+    for batch in batches:
+        if waiting and (len(waiting) == size or len(waiting[0][0]) != len(batch[0])):
+            yield waiting
+            waiting = []
+        waiting.append(batch)
+    if len(waiting) > 1:
+        yield waiting[:-1]
+    if waiting:
+        yield waiting[-1:]
+
+
+class JittedStep:
+    """step(x, y) -> the cost: nn.train_step of this network, cost and optimizer, recorded once and run from then on.
+
+    executor  of tinygrad_edu.jit: "numpy" gives the plain step's numbers to the last bit, "c" to rounding
+    plain     the plain step (x, y) -> cost; taken from the first JitError on, after `say` said why
+    """
+
+    def __init__(
+        self,
+        net: Module,
+        cost: Module,
+        optimizer: Any,
+        between: Sequence[Callable[[list[Tensor]], Any]],
+        executor: str,
+        plain: Callable[[Any, Any], float],
+        say: Callable[[str], Any],
+    ) -> None:
+        self.net, self.optimizer, self.plain, self.say = net, optimizer, plain, say
+        self.parameters = net.parameters()
+
+        def train_step(x: Any, y: Any) -> Tensor:
+            c: Tensor = cost(net(x), y)
+            optimizer.zero_grad()
+            c.backward()
+            for change in between:
+                change(self.parameters)
+            optimizer.step()
+            return c
+
+        self.step = jit(train_step, executor=executor)
+        self.rest = jit(train_step, executor="numpy")  # for the last mini-batch: not worth a compiler's seconds
+        self.step.on_record = self.rest.on_record = self._remember
+        self.size, self.works = 0, True
+
+    def __call__(self, x: Any, y: Any) -> float:
+        if not self.works:
+            return self.plain(x, y)
+        try:
+            self.size = self.size or len(x)
+            step = self.step if len(x) == self.size else self.rest
+            value = float(step(x, y).detach().item())
+        except JitError as error:
+            self.works = False
+            self.say(f"goes on without jit: {error}")
+            self._restore()
+            return self.plain(x, y)
+        if not math.isfinite(value):  # fit puts the parameters back
+            raise TrainingError(
+                f"the cost is {value}: the parameters are too large or not finite.  Try a smaller learning rate"
+            )
+        return value
+
+    def many(self, batches: list[Batch]) -> list[float]:
+        """The costs of one step after the other, without Python in between where the step has been recorded."""
+        if not self.works or len(batches) < 3 or len(batches[0][0]) != self.size:
+            return [self(x, y) for x, y in batches]
+        self._remember()
+        remembered = self.tensors, self.state, self.rngs
+        try:
+            costs = self.step.scan(*(np.stack(arrays) for arrays in zip(*batches, strict=True))).detach().data
+        except JitError:
+            costs = None
+        if costs is None or not np.isfinite(costs).all():  # once more, one by one: that finds out where
+            self.tensors, self.state, self.rngs = remembered
+            self._restore()
+            return [self(x, y) for x, y in batches]
+        return [float(c) for c in costs]
+
+    # ---- a recording that fails is as if it had not been ----------------------------------------------
+
+    def _remember(self) -> None:
+        """Before the step runs as usual to be recorded."""
+        self.tensors = [(t, t.data, t.grad) for _, t in self.net.named_tensors()]
+        self.state = dict(getattr(self.optimizer, "state", {}))
+        rngs = (getattr(module, "rng", None) for module in self.net.modules())
+        self.rngs = [(rng, rng.bit_generator.state) for rng in rngs if isinstance(rng, np.random.Generator)]
+
+    def _restore(self) -> None:
+        for t, data, grad in self.tensors:
+            t.assign(data, copy=False)
+            if t.requires_grad:
+                t.grad = grad
+        if hasattr(self.optimizer, "state"):
+            self.optimizer.state = self.state
+        for rng, state in self.rngs:
+            rng.bit_generator.state = state

@@ -1,0 +1,166 @@
+"""Lookup: what a function finds by name outside of itself, as questions whose answers a program is built on.
+
+Numbers and texts are asked for by value, lists and dicts by what is in them, everything else by identity.  Where the
+function's code names an attribute, as in self.scale or config.rate, that is asked for too; what it calls is searched
+likewise.  Arrays are not: a program keeps the numbers of an array from outside.  Pass it as an argument.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+__all__ = ["looked_up"]
+
+_SIMPLE = (int, float, complex, str, bytes, type(None))
+_MOST = 100  # entries of a list that are asked for
+_HERE = str(Path(__file__).parents[1])
+_PACKAGES = ("tinygrad_edu", "nn", "numpy")
+
+Question = tuple[Callable[[], Any], Any]
+
+
+def looked_up(function: Any, arguments: list[Any]) -> list[Question]:
+    """(question, answer) for all that the function, called with these arguments, may look up."""
+    search = _Search()
+    search.thing(function)
+    for x in arguments:
+        search.thing(x)
+    return list(search.questions())
+
+
+class _Search:
+    def __init__(self) -> None:
+        self.names: set[str] = set()  # that the code mentions
+        self.met: dict[int, Any] = {}  # functions and objects, by identity
+        self.objects: list[Any] = []
+        self.looks: list[tuple[Callable[[], Any], Any]] = []  # how to look, and what is there
+
+    def thing(self, x: Any) -> None:
+        """Something that the function uses: if it is, or has, Python code, that is searched."""
+        if id(x) in self.met or isinstance(x, (*_SIMPLE, type)):
+            return
+        self.met[id(x)] = x
+        if isinstance(x, types.MethodType):
+            self.thing(x.__self__)
+            self.thing(x.__func__)
+        elif isinstance(x, partial):
+            for part in (x.func, *x.args, *x.keywords.values()):
+                self.thing(part)
+        elif isinstance(x, types.FunctionType):
+            if not _of_ours(x.__module__):
+                self.function(x)
+        elif isinstance(getattr(x, "function", None), types.FunctionType | types.MethodType) and _is_jit(x):
+            self.thing(x.function)
+        elif _is_searched(x):
+            self.objects.append(x)
+            call = getattr(type(x), "__call__", None)
+            if isinstance(call, types.FunctionType):
+                self.thing(call)
+
+    def function(self, f: types.FunctionType) -> None:
+        """What it names: its own cells and globals."""
+        names = set(_names(f.__code__))
+        self.names |= names
+        for cell in f.__closure__ or ():
+            self.look(partial(_content, cell))
+        for name in sorted(names & f.__globals__.keys()):
+            self.look(partial(f.__globals__.get, name))
+
+    def look(self, look: Callable[[], Any]) -> None:
+        value = look()
+        self.looks.append((look, value))
+        self.thing(value)
+        if isinstance(value, (list, tuple)) and len(value) <= _MOST:
+            for part in value:
+                self.thing(part)
+
+    def questions(self) -> Iterator[Question]:
+        """All of them; what the objects' attributes lead to is searched on the way."""
+        done: set[tuple[int, str]] = set()
+        while True:
+            found = [(x, name) for x in self.objects for name in sorted(self.names) if (id(x), name) not in done]
+            if not found:
+                break
+            for x, name in found:
+                done.add((id(x), name))
+                self.attribute(x, name)
+        for look, value in self.looks:
+            if isinstance(value, types.ModuleType):
+                continue
+            answer = _answer(value)
+            yield (lambda look=look: _answer(look())), answer
+
+    def attribute(self, x: Any, name: str) -> None:
+        """x.name, if that is something stored, and no property; a method is searched."""
+        if name in getattr(x, "__dict__", ()):
+            value = vars(x)[name]
+            if not isinstance(x, types.ModuleType | type) or isinstance(value, (*_SIMPLE, list, tuple, dict)):
+                self.look(partial(vars(x).get, name))
+            return
+        for kind in type(x).__mro__:
+            if name in vars(kind):
+                value = vars(kind)[name]
+                if isinstance(value, types.FunctionType):
+                    self.thing(value)
+                elif isinstance(value, _SIMPLE):
+                    self.look(partial(getattr, x, name, None))
+                return
+
+
+class _Itself:
+    """Equal to nothing but itself; keeps what it stands for alive."""
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.x is other.x
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _answer(value: Any) -> Any:
+    if isinstance(value, _SIMPLE):
+        return type(value), repr(value)  # 1 is not True, 0.0 not -0.0, and NaN is NaN
+    if isinstance(value, (list, tuple)) and len(value) <= _MOST:
+        return type(value), [_answer(part) for part in value]
+    if isinstance(value, dict) and len(value) <= _MOST:
+        return dict, list(value), [_answer(part) for part in value.values()]
+    return _Itself(value)
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    """The names in the code, and in the functions written inside it."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # empty, yet or again
+        return None
+
+
+def _of_ours(module: str | None) -> bool:
+    return (module or "").split(".")[0] in _PACKAGES
+
+
+def _is_jit(x: Any) -> bool:
+    return type(x).__name__ == "Jit" and _of_ours(type(x).__module__)
+
+
+def _is_searched(x: Any) -> bool:
+    """Objects of other people's classes.  Ours ask for what they need; Tensors and arrays are data."""
+    if isinstance(x, types.ModuleType):
+        return not _of_ours(x.__name__)
+    kinds = type(x).__mro__
+    if any(_of_ours(kind.__module__) and kind.__name__ != "Module" for kind in kinds):
+        return False
+    return hasattr(x, "__dict__") and type(x).__module__ != "builtins"

@@ -1,0 +1,288 @@
+"""Recorder: runs a function as usual, and writes down every operation that it does.
+
+The engine tells the recorder of each op (`instruction`), of each write to a Tensor from outside (`assigning`,
+`grad_written`) and of each value that leaves the world of Tensors (`escaped`), which is refused: what Python did
+with it could not be done again.  The reverse sweep reads its rules on Tensors meanwhile, so backpropagation and the
+optimizer's update are recorded by the same hook as the forward pass.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from threading import get_ident
+from typing import Any
+
+import numpy as np
+
+from ..capture import captures
+from ..errors import JitError
+from ..op import Op
+from ..tensor import Tensor
+from .program import Derived, Instruction, Place, Program, Value
+
+__all__ = ["Recorder"]
+
+_OURS = tuple(f"{Path(__file__).parents[2] / package}/" for package in ("tinygrad_edu", "nn"))
+_LIBRARIES = (f"{Path(np.__file__).parent}/", f"{Path(copy.__file__).parent}/")
+
+
+class Recorder:
+    """Inside `with Recorder(name) as recorder:` everything that this thread computes with Tensors is written down."""
+
+    def __init__(self, name: str = "f") -> None:
+        self.program = Program(name=name)
+        self.values: dict[Tensor, Value] = {}  # what every Tensor that was met is called; keeps them all alive
+        self.numbers: set[Tensor] = set()  # settings, such as lr, which are weak beside Tensors
+        self.assigned: dict[Tensor, None] = {}
+        self.gradients: dict[Tensor, Tensor | None] = {}  # whose gradient was written, and what it was before
+        self.stores: dict[Any, tuple[Place, Tensor]] = {}  # what was written with `write`
+        self.places: dict[Any, tuple[Place, Tensor]] = {}  # what was read with `read`
+        self.derived: dict[int, tuple[Any, Derived]] = {}
+        self.settings: set[Tensor] = set()  # numbers as they were read
+        self.checks: dict[Tensor, Callable[[Any], Any]] = {}  # of Tensors of indices
+        self.made: set[Tensor] = set()
+        self.own: set[Tensor] = set()  # made in this run from arguments, arrays or other Tensors: nobody outside has it
+        self.before: dict[Tensor, Any] = {}  # the values of what was assigned, to go back to
+        self.lines: dict[int, str] = {}  # of the constants, by the index of their Value
+        self.count = 0
+
+    def __enter__(self) -> Recorder:
+        self.thread = get_ident()
+        captures.append(self)
+        return self
+
+    def __exit__(self, kind: object, *exc: object) -> None:
+        captures.remove(self)
+        if kind is not None:  # as with a run that fails: nothing has been written
+            for t, data in self.before.items():
+                t._data = data
+            for t, g in self.gradients.items():
+                t._grad = g
+
+    # ---- values --------------------------------------------------------------------------------------
+
+    def _value(self, sample: Any, name: str = "", number: bool = False) -> Value:
+        v = Value(self.count, sample, name, number)
+        self.count += 1
+        return v
+
+    def argument(self, t: Tensor) -> None:
+        """t is an argument of the function: another one at every run."""
+        self.own.add(t)
+        self.values[t] = self._value(t._data, t.name or "")
+        self.program.arguments.append(self.values[t])
+
+    def made_fresh(self, t: Tensor, make: Callable[[], Any]) -> None:
+        """t holds what make() gave: drawn anew at every run."""
+        self.values[t] = self._value(t._data, "drawn")
+        self.program.draws.append((self.values[t], make))
+
+    def value_of(self, t: Tensor) -> Value:
+        """The Value that t is.  A Tensor never met before is from outside, and is read anew at every run."""
+        v = self.values.get(t)
+        if v is None:
+            v = self.values[t] = self._value(t._data, _called(t))
+            place = Place(("data", id(t)), _called(t), partial(getattr, t, "_data"), owner=t)
+            self.program.reads.append((v, place))
+            self.lines[v.index] = line_outside()
+        return v
+
+    def created(self, t: Tensor, data: Any) -> None:
+        """t is Tensor(data)."""
+        self.own.add(t)
+        if isinstance(data, Tensor):
+            self.alias(t, data if data.dtype == t.dtype else data.detach().astype(t.dtype))
+
+    def alias(self, new: Tensor, old: Tensor) -> None:
+        """new has the values of old."""
+        self.own.add(new)
+        self.values[new] = self.value_of(old)
+        if old in self.numbers:
+            self.numbers.add(new)
+
+    # ---- what the engine tells -----------------------------------------------------------------------
+
+    def instruction(self, op: Op, inputs: tuple[Any, ...], arrays: Any, params: dict[str, Any], t: Tensor) -> None:
+        """t = op(*inputs, **params), and `arrays` is what the op was given: t's line of the program."""
+        operands = tuple(self.value_of(x) if isinstance(x, Tensor) else x for x in inputs)
+        weak = tuple(type(a) in (float, int, bool) for a in arrays)
+        z = t._data
+        shares = tuple(
+            v
+            for v, a in zip(operands, arrays, strict=True)
+            if isinstance(v, Value) and isinstance(a, np.ndarray) and np.may_share_memory(z, a)
+        )
+        out = self.values[t] = self._value(z, _called(t))
+        self.made.add(t)
+        if op.name == "argwhere":
+            self.escaped(t, "to look for entries")
+        settings = {key: self._setting(p) for key, p in params.items()} if self.derived else dict(params)
+        if op.name in ("getitem", "setitem") and any(_chosen(p, op.name) for p in settings.values()):
+            self.escaped(t, "a mask in a Tensor" if op.name == "getitem" else "at_set at places in a Tensor")
+        line = line_outside()
+        self.program.code.append(Instruction(op, operands, settings, out, weak, shares, line))
+        if all(not isinstance(x, Tensor) or x in self.numbers for x in inputs) and not z.ndim:
+            self.numbers.add(t)
+            out.number = True
+
+    def _setting(self, p: Any) -> Any:
+        if isinstance(p, tuple):
+            return tuple(map(self._setting, p))
+        if isinstance(p, np.ndarray) and id(p) in self.derived:
+            return self.derived[id(p)][1]
+        return p
+
+    def derive(self, array: Any, t: Tensor, make: Callable[[Any], Any]) -> None:
+        """array = make(values of t), about to become a setting of an op, as an index does."""
+        if t in self.checks:
+            check, plain = self.checks[t], make
+            make = lambda values: (check(values), plain(values))[1]  # noqa: E731
+        if isinstance(array, np.ndarray):
+            self.derived[id(array)] = (array, Derived(self.value_of(t), make))
+        else:
+            self.escaped(t, "an index of one number")
+
+    def assigning(self, t: Tensor, value: Any) -> Any:
+        """t is given new values; returns what to assign."""
+        if t.shape != np.shape(getattr(value, "_data", value)):
+            return value  # assign explains
+        if self.values.get(t) in self.program.arguments:
+            raise JitError(
+                f"an argument is assigned ({line_outside()}): a function under jit gets copies, so that nobody outside "
+                f"would see it.  Return the new values; or use a Tensor from outside"
+            )
+        self.before.setdefault(t, t._data)
+        self.value_of(t)  # a Place of its own, before it is overwritten
+        given = value if isinstance(value, Tensor) else Tensor(value)
+        if given.dtype != t.dtype and np.can_cast(given.dtype, t.dtype, "same_kind"):
+            given = given.detach().astype(t.dtype)
+        if given.dtype == t.dtype:
+            self.values[t] = self.value_of(given)
+            self.assigned[t] = None
+        return given
+
+    def grad_read(self, t: Tensor) -> None:
+        """Somebody looks at t.grad: is it there from before the run?"""
+        if t in self.gradients or t in self.own or t in self.made:
+            return
+        g = t._grad
+        self.guard(partial(_is_none, t), g is None)
+        self.gradients[t] = g
+        if g is not None and g not in self.made:
+            v = self.values[g] = self._value(g._data, f"{_called(t)}.grad")
+            self.program.reads.append((v, self._grad_place(t)))
+
+    def grad_written(self, t: Tensor) -> None:
+        """t.grad is about to change."""
+        self.gradients.setdefault(t, t._grad)
+
+    def _grad_place(self, t: Tensor) -> Place:
+        def get() -> Any:
+            assert t._grad is not None
+            return t._grad._data
+
+        return Place(("grad", id(t)), f"{_called(t)}.grad", get, owner=t)
+
+    def escaped(self, t: Tensor, how: str) -> None:
+        """The values of t leave the world of Tensors: refused, unless they are a setting that was guarded."""
+        if t in self.settings and how == "if t:":  # whether it is 0 is looked at before every run
+            return
+        raise self.escape(how)
+
+    def escape(self, how: str) -> JitError:
+        """The error for a value that would be lost."""
+        return JitError(
+            f"{how} reads a value while jit records ({line_outside()}): the program would use this run's number for "
+            f"ever.  Keep it a Tensor, as with where(condition, a, b); or read it outside of the function under jit"
+        )
+
+    def guard(self, question: Callable[[], Any], answer: Any) -> None:
+        """The program holds as long as question() == answer."""
+        self.program.guards.append((question, answer))
+
+    # ---- what optimizers and the like tell -----------------------------------------------------------
+
+    def read(self, key: Any, name: str, get: Callable[[], Any], put: Callable[[Any], None] | None = None) -> Tensor:
+        """A Tensor of get(), an array or a number that is kept outside of Tensors; read anew at every run."""
+        if key in self.stores:
+            return self.stores[key][1]
+        if key in self.places:
+            return self.places[key][1]
+        if self.program.actions:
+            raise JitError(f"{name} is read after a schedule's step: call schedule.step() last in a function under jit")
+        given = get()
+        t = Tensor(given)
+        v = self.values[t] = self._value(t._data, name, number=isinstance(given, (int, float)))
+        place = Place(key, name, get, put)
+        self.program.reads.append((v, place))
+        self.places[key] = place, t
+        if v.number:
+            self.numbers.add(t)
+            self.settings.add(t)
+        return t
+
+    def write(self, key: Any, name: str, put: Callable[[Any], None], value: Any) -> None:
+        """At the end of every run, put(value) is called with the array or number that this Tensor has then."""
+        t = value if isinstance(value, Tensor) else Tensor(value)
+        self.stores[key] = Place(key, name, lambda: None, put), t
+
+    def action(self, function: Callable[[], Any]) -> None:
+        """function() is called after every run, as a schedule's step is."""
+        self.program.actions.append(function)
+
+    # ---- the end -------------------------------------------------------------------------------------
+
+    def finish(self, results: list[Tensor]) -> Program:
+        """The program, complete with what it returns and what it writes."""
+        program = self.program
+        for t, v in self.values.items():  # by now the layers have told their parameters' names
+            v.name = v.name or _called(t)
+        for v, place in program.reads:
+            place.name = place.name or v.name or f"v{v.index}"
+        program.results = [self.value_of(t) for t in results]
+        places = {place.key: place for _, place in program.reads}
+        for t in self.assigned:
+            if t in self.own:
+                continue
+            program.writes.append((places["data", id(t)], self.values[t]))
+        for t, before in self.gradients.items():
+            if t._grad is not before and t not in self.own and t not in self.made:
+                program.writes.append((self._grad_place(t), None if t._grad is None else self.value_of(t._grad)))
+        for place, value in self.stores.values():
+            program.writes.append((place, self.value_of(value)))
+            assert place.put is not None
+            place.put(value._data)
+        return program
+
+
+def _chosen(p: Any, op: str) -> bool:
+    """Is it an index whose values decide how many entries there are, or which of them are written last?"""
+    if isinstance(p, tuple):
+        return any(_chosen(part, op) for part in p)
+    return isinstance(p, Derived) and (p.source.dtype.kind == "b") == (op == "getitem")
+
+
+def _is_none(t: Tensor) -> bool:
+    return t._grad is None
+
+
+def _called(t: Tensor) -> str:
+    return t.name or "".join(map(str, t.role or ()))
+
+
+def _of_a_library(file: str) -> bool:
+    if file.startswith(_OURS):
+        return True
+    return file.startswith(_LIBRARIES) and ("site-packages" not in file or file.startswith(_LIBRARIES[0]))
+
+
+def line_outside() -> str:
+    """file:line of the nearest caller that is part of neither package, nor of NumPy or Python's own library."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _of_a_library(frame.f_code.co_filename):
+        frame = frame.f_back
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
