@@ -15,14 +15,14 @@ MADE  := $(READY)python-$(subst /,_,$(PYTHON))
 # Two pip runs must never write into one .venv at once.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help train test check lint types examples notebook bench mutants clean
+.PHONY: help train test check lint types examples notebook bench reproduce mutants clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  PYTHON=python3.12       the Python to build .venv with (3.11 or newer; now: $(PYTHON))"
 	@echo "  DATA=digits|mnist       what to train on; DATA_DIR=folder where its files are"
-	@echo "  ARGS=\"--epochs 5\"       more words for train and bench"
+	@echo "  ARGS=\"--epochs 5\"       more words for train, bench and reproduce"
 	@echo "  PYTEST_ARGS=\"-n 2\"      words for pytest, e.g. \"-k matmul -x\""
 
 train: $(READY)train  ## train the lecture's network (DATA, DATA_DIR, ARGS)
@@ -56,6 +56,9 @@ notebook: $(READY)check
 	    $(BIN)/jupyter execute "$$book" || exit 1; \
 	  fi; \
 	done
+
+reproduce: $(READY)train  ## train the book's networks anew, beside its numbers; an hour (DATA_DIR, ARGS)
+	@$(BIN)/python -m benchmarks.reproduce $(if $(DATA_DIR),--data-dir "$(DATA_DIR)") $(ARGS)
 
 bench: $(READY)bench  ## measure this project beside its peers (ARGS)
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -1,28 +1,28 @@
-"""One training step of the 784-30-10 network by hand in NumPy: the same face as contestants.py."""
+"""One training step by hand in NumPy, and in C: what everybody else is measured against."""
 
 from __future__ import annotations
 
+import ctypes
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .contestants import Parameters
+from .contestants import Batches, Contestant, Parameters, Unavailable, compiler, stacked
 
-__all__ = ["BookLoops", "NumPy", "NumPyBuffers"]
+__all__ = ["FLAGS", "BookLoops", "C", "NumPy", "NumPyBuffers", "NumPyLayers"]
 
 
-class NumPy:
-    """The lecture's equations as one writes them down, a mini-batch at a time; the parameters change in place."""
+class NumPy(Contestant):
+    """The lecture's equations for two layers as one writes them down; the parameters change in place."""
 
     name = "NumPy by hand"
-    install = ""
 
-    def __init__(self, sizes: list[int], parameters: Parameters, eta: float) -> None:
+    def __init__(self, sizes: list[int], parameters: Parameters, eta: float, examples: int) -> None:
         self.parameters = [p.copy() for p in parameters]
         self.eta = eta
-
-    def prepared(self, x: Any, y: Any) -> tuple[Any, Any]:
-        return x, y
 
     def step(self, x: Any, y: Any) -> Any:
         w2, b2, w3, b3 = self.parameters
@@ -44,13 +44,36 @@ class NumPy:
         return self.parameters
 
 
+class NumPyLayers(NumPy):
+    """The same for any number of layers."""
+
+    def step(self, x: Any, y: Any) -> Any:
+        eta, weights, biases = self.eta / len(x), self.parameters[::2], self.parameters[1::2]
+        activations = [x]
+        for w, b in zip(weights, biases, strict=True):
+            activations.append(1 / (1 + np.exp(-(activations[-1] @ w.T + b))))
+        error = activations[-1] - y
+        flat = error.ravel()
+        cost = (flat @ flat) * (0.5 / len(x))
+        delta = error
+        for l in reversed(range(len(weights))):
+            a = activations[l + 1]
+            delta = delta * (a * (1 - a))
+            g_w, g_b = delta.T @ activations[l], delta.sum(axis=0)
+            if l > 0:
+                delta = delta @ weights[l]
+            weights[l] -= eta * g_w
+            biases[l] -= eta * g_b
+        return cost
+
+
 class NumPyBuffers(NumPy):
     """The same, with every result written into memory that was reserved once, and no name looked up twice."""
 
-    name = "NumPy by hand, buffers"
+    name = "NumPy by hand, out= buffers"
 
-    def __init__(self, sizes: list[int], parameters: Parameters, eta: float, examples: int = 10) -> None:
-        super().__init__(sizes, parameters, eta)
+    def __init__(self, sizes: list[int], parameters: Parameters, eta: float, examples: int) -> None:
+        super().__init__(sizes, parameters, eta, examples)
         w2, b2, w3, b3 = self.parameters
         (a2, delta2, t2), (a3, delta3, t3) = (
             [np.empty((examples, n), np.float32) for _ in range(3)] for n in (len(b2), len(b3))
@@ -125,3 +148,57 @@ class BookLoops(NumPy):
         delta2 = np.dot(w3.T, delta3) * (a2 * (1 - a2))
         gradient = [np.dot(delta2, x.T), delta2[:, 0], np.dot(delta3, a2.T), delta3[:, 0]]
         return 0.5 * float(np.sum(error * error)), gradient
+
+
+# ---- C ---------------------------------------------------------------------------------------------------
+
+FLAGS = [
+    "-O3",
+    "-march=native",
+    "-fno-math-errno",  # these five let sums be computed in another order; NaN and infinities stay what they are
+    "-fno-trapping-math",
+    "-fassociative-math",
+    "-fno-signed-zeros",
+    "-freciprocal-math",
+]
+
+
+class C(Contestant):
+    """The equations in one C function over the whole epoch: by_hand.c."""
+
+    name = "C by hand, whole epoch"
+
+    def __init__(self, sizes: list[int], parameters: Parameters, eta: float, examples: int) -> None:
+        cc = compiler()
+        self.parameters = [p.copy() for p in parameters]
+        n_in, hidden, n_out = sizes
+        numbers = {"N_IN": n_in, "N_HIDDEN": hidden, "N_OUT": n_out, "S": examples}
+        source = Path(__file__).with_name("by_hand.c")
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            library = Path(folder) / "by_hand.so"
+            defined = [f"-D{name}={number}" for name, number in numbers.items()]
+            command = [cc, *FLAGS, *defined, "-shared", "-fPIC", str(source), "-o", str(library), "-lm"]
+            made = subprocess.run(command, capture_output=True, text=True)
+            if made.returncode != 0:
+                raise Unavailable(f"{cc} does not compile by_hand.c: {made.stderr.strip().splitlines()[0]}")
+            self.function = ctypes.CDLL(str(library)).epoch
+        array = np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS")
+        self.function.argtypes = [ctypes.c_long, ctypes.c_float, *[array] * 7]
+        self.function.restype = None
+        self.eta = eta
+
+    def prepared(self, batches: Batches) -> Any:
+        return stacked(batches)
+
+    def epoch(self, prepared: Any) -> Any:
+        xs, ys = prepared
+        costs = np.empty(len(xs), np.float32)
+        self.function(len(xs), self.eta, xs, ys, *self.parameters, costs)
+        return costs
+
+    def costs(self, prepared: Any) -> list[float]:
+        costs: list[float] = self.epoch(prepared).tolist()
+        return costs
+
+    def values(self) -> Parameters:
+        return self.parameters

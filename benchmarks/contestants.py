@@ -1,24 +1,87 @@
-"""One training step of a sigmoid network in every library: the same equations on the same float32 numbers.
+"""One training step of a sigmoid network: what every contestant has in common, and ours.
 
-Each class takes the sizes of the layers and the first parameters; `prepared` puts a mini-batch into the
-library's own arrays, outside the timing; `step` does one step of SGD and returns the cost before it;
-`values` are the parameters.  The quadratic cost is half the sum over the outputs, mean over the examples.
+All compute the same equations on the same float32 numbers.  The quadratic cost is half the sum over the outputs, mean
+over the examples; SGD; parameters w2, b2, w3, b3 …: weights (n_out, n_in), biases (n_out,).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shutil
+import warnings
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 import nn
+import tinygrad_edu
 from tinygrad_edu import Tensor
 
-__all__ = ["PEERS", "Autograd", "MyGrad", "Ours", "OursTrainStep", "PyTorch", "first_parameters", "installed"]
+__all__ = [
+    "OURS",
+    "Batches",
+    "Contestant",
+    "Ours",
+    "OursJitC",
+    "OursJitNumPy",
+    "OursJitScan",
+    "OursTrainStep",
+    "Parameters",
+    "Unavailable",
+    "agree",
+    "compiler",
+    "first_parameters",
+    "installed",
+    "jitted",
+    "stacked",
+    "without_fallback",
+]
 
-Parameters = list[Any]  # w2, b2, w3, b3 …: weights (n_out, n_in), biases (n_out,)
+Parameters = list[Any]
+Batches = list[tuple[Any, Any]]
+
+
+class Unavailable(Exception):
+    """Why a contestant cannot run here."""
+
+
+class Contestant:
+    """One library.
+
+    `prepared` puts the mini-batches into the library's own arrays, outside the timing; `step` does one step of SGD
+    and returns the cost before it; `epoch` is what is timed: a step per mini-batch, until all is computed; `values`
+    are the parameters.
+    """
+
+    name: str
+    install = ""  # what pip installs
+
+    def __init__(self, sizes: list[int], parameters: Parameters, eta: float, examples: int) -> None:
+        raise NotImplementedError
+
+    def prepared(self, batches: Batches) -> Any:
+        return batches
+
+    def step(self, x: Any, y: Any) -> Any:
+        raise NotImplementedError
+
+    def epoch(self, prepared: Any) -> Any:
+        step = self.step
+        for x, y in prepared:
+            step(x, y)
+
+    def costs(self, prepared: Any) -> list[float]:
+        """The cost of every step, to compare with those of the others."""
+        costs = []
+        for x, y in prepared:
+            cost = self.step(x, y)
+            costs.append(float(cost.item() if hasattr(cost, "item") else cost))
+        return costs
+
+    def values(self) -> Parameters:
+        raise NotImplementedError
 
 
 def first_parameters(sizes: list[int], seed: int = 0) -> Parameters:
@@ -28,20 +91,22 @@ def first_parameters(sizes: list[int], seed: int = 0) -> Parameters:
     return [(rng.standard_normal(s) / np.sqrt(s[-1])).astype(np.float32) for s in shapes]
 
 
-class Ours:
+# ---- ours ------------------------------------------------------------------------------------------------
+
+
+class Ours(Contestant):
     """What the documentation tells people to write."""
 
     name = "tinygrad_edu"
-    install = ""
 
-    def __init__(self, sizes: list[int], parameters: Parameters, eta: float) -> None:
+    def __init__(self, sizes: list[int], parameters: Parameters, eta: float, examples: int) -> None:
         self.net = nn.MLP(sizes)
         self.net.load_state_dict(dict(zip(self.net.state_dict(), parameters, strict=True)))
         self.cost = nn.QuadraticCost()
         self.optimizer = nn.optim.SGD(self.net.parameters(), lr=eta)
 
-    def prepared(self, x: Any, y: Any) -> tuple[Any, Any]:
-        return Tensor(x, copy=False), Tensor(y, copy=False)
+    def prepared(self, batches: Batches) -> Any:
+        return [(Tensor(x, copy=False), Tensor(y, copy=False)) for x, y in batches]
 
     def step(self, x: Any, y: Any) -> Any:
         cost = self.cost(self.net(x), y)
@@ -59,125 +124,131 @@ class OursTrainStep(Ours):
 
     name = "tinygrad_edu, nn.train_step"
 
-    def prepared(self, x: Any, y: Any) -> tuple[Any, Any]:
-        return x, y
+    def prepared(self, batches: Batches) -> Any:
+        return batches
 
     def step(self, x: Any, y: Any) -> Any:
         return nn.train_step(self.net, self.cost, self.optimizer, x, y)
 
 
-class PyTorch:
-    """Eager, with its own layers and optimizer."""
+class OursJitNumPy(Ours):
+    """The same step under jit: recorded once, then replayed."""
 
-    name = "PyTorch eager"
-    install = "torch==2.13.0"
+    name = "tinygrad_edu, jit numpy"
+    executor = "numpy"
 
-    def __init__(self, sizes: list[int], parameters: Parameters, eta: float) -> None:
-        import torch
-
-        self.torch = torch
-        layers: list[Any] = []
-        for n_in, n_out in pairwise(sizes):
-            layers += [torch.nn.Linear(n_in, n_out), torch.nn.Sigmoid()]
-        self.net = torch.nn.Sequential(*layers)
-        self.net.load_state_dict({k: torch.tensor(p) for k, p in zip(self.net.state_dict(), parameters, strict=True)})
-        self.optimizer = torch.optim.SGD(self.net.parameters(), lr=eta)
-
-    def prepared(self, x: Any, y: Any) -> tuple[Any, Any]:
-        return self.torch.from_numpy(x), self.torch.from_numpy(y)
-
-    def step(self, x: Any, y: Any) -> Any:
-        error = self.net(x) - y
-        cost = (error * error).sum() * (0.5 / len(x))
-        self.optimizer.zero_grad()
-        cost.backward()
-        self.optimizer.step()
-        return cost
-
-    def values(self) -> Parameters:
-        return [p.detach().numpy() for p in self.net.parameters()]
+    def __init__(self, sizes: list[int], parameters: Parameters, eta: float, examples: int) -> None:
+        super().__init__(sizes, parameters, eta, examples)
+        self.step = jitted(super().step, self.executor)  # type: ignore[method-assign]
 
 
-class MyGrad:
-    """Its memory guard, which locks arrays while they are in a graph, is switched off: that is its fast setting."""
+class OursJitC(OursJitNumPy):
+    """Replayed by one C function."""
 
-    name = "MyGrad"
-    install = "mygrad"
-
-    def __init__(self, sizes: list[int], parameters: Parameters, eta: float) -> None:
-        import mygrad
-        from mygrad.nnet.activations import sigmoid
-
-        mygrad.turn_memory_guarding_off()
-        self.tensor, self.sigmoid = mygrad.tensor, sigmoid
-        self.parameters = [mygrad.tensor(p) for p in parameters]
-        self.eta = eta
-
-    def prepared(self, x: Any, y: Any) -> tuple[Any, Any]:
-        return self.tensor(x, constant=True), self.tensor(y, constant=True)
-
-    def step(self, x: Any, y: Any) -> Any:
-        a = x
-        for w, b in zip(self.parameters[::2], self.parameters[1::2], strict=True):
-            a = self.sigmoid(a @ w.T + b)
-        error = a - y
-        cost = (error * error).sum() * np.float32(0.5 / len(x))  # a Python float would make the cost float64
-        cost.backward()
-        for p in self.parameters:
-            p.data -= self.eta * p.grad
-            p.null_grad()
-        return cost
-
-    def values(self) -> Parameters:
-        return [p.data for p in self.parameters]
+    name = "tinygrad_edu, jit C"
+    executor = "c"
 
 
-class Autograd:
-    """HIPS autograd: the gradient of a function of plain arrays."""
+class OursJitScan(OursJitC):
+    """The whole epoch in one call."""
 
-    name = "HIPS autograd"
-    install = "autograd"
+    name = "tinygrad_edu, jit C, scan"
 
-    def __init__(self, sizes: list[int], parameters: Parameters, eta: float) -> None:
-        import autograd
-        import autograd.numpy as anp
+    def prepared(self, batches: Batches) -> Any:
+        return stacked(batches)
 
-        self.parameters = [p.copy() for p in parameters]
-        self.eta = eta
+    def epoch(self, prepared: Any) -> Any:
+        return self.step.scan(*prepared)  # type: ignore[attr-defined]
 
-        def cost(parameters: Parameters, x: Any, y: Any) -> Any:
-            a = x
-            for w, b in zip(parameters[::2], parameters[1::2], strict=True):
-                a = 1 / (1 + anp.exp(-(anp.dot(a, w.T) + b)))
-            error = a - y
-            return anp.sum(error * error) * (0.5 / len(x))
-
-        self.value_and_grad = autograd.value_and_grad(cost)
-
-    def prepared(self, x: Any, y: Any) -> tuple[Any, Any]:
-        return x, y
-
-    def step(self, x: Any, y: Any) -> Any:
-        cost, gradients = self.value_and_grad(self.parameters, x, y)
-        for p, g in zip(self.parameters, gradients, strict=True):
-            p -= self.eta * g
-        return cost
-
-    def values(self) -> Parameters:
-        return self.parameters
+    def costs(self, prepared: Any) -> list[float]:
+        costs: list[float] = np.asarray(self.epoch(prepared).data).tolist()
+        return costs
 
 
-PEERS: list[Any] = [PyTorch, MyGrad, Autograd]
+OURS: list[type[Contestant]] = [Ours, OursJitNumPy, OursJitC, OursJitScan]
 
 
-def installed(classes: Iterable[Any], *args: Any) -> tuple[list[Any], list[str]]:
+def jitted(step: Callable[..., Any], executor: str) -> Any:
+    """`step` under tinygrad_edu.jit; nobody is timed as C who is not."""
+    jit = getattr(tinygrad_edu, "jit", None)
+    if not callable(jit):
+        raise Unavailable("there is no tinygrad_edu.jit yet")
+    if executor == "c":
+        compiler()
+    return jit(step, executor=executor)
+
+
+def compiler() -> str:
+    """The C compiler of this machine."""
+    found = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if found is None:
+        raise Unavailable("there is no C compiler: cc, gcc or clang")
+    return found
+
+
+def stacked(batches: Batches) -> tuple[Any, Any]:
+    """All mini-batches in two arrays: x (steps, S, n_in), y (steps, S, n_out)."""
+    xs, ys = zip(*batches, strict=True)
+    return np.stack(xs), np.stack(ys)
+
+
+# ---- before anything is timed ----------------------------------------------------------------------------
+
+
+def installed(classes: Iterable[type[Contestant]], *args: Any) -> tuple[list[Any], list[str]]:
     """The contestants that can be made here, and a line for each one that cannot."""
     there, missing = [], []
     for contestant in classes:
         try:
             there.append(contestant(*args))
+        except Unavailable as reason:
+            missing.append(f"{contestant.name} is skipped: {reason}")
         except ModuleNotFoundError as error:
             if not contestant.install:
                 raise  # ours and NumPy must be there
             missing.append(f"{contestant.name} is skipped ({error.msg}): pip install {contestant.install}")
     return there, missing
+
+
+def agree(
+    contestants: list[Any], batches: Batches, notes: list[str], steps: int = 5, rtol: float = 1e-4, atol: float = 1e-6
+) -> list[Any]:
+    """The contestants to time, and in `notes` what was checked; who computes something else is an error.
+
+    After a few steps all costs and parameters must be the same.  jit runs its recording from the third step on, so
+    there are more; who is said to run C, but warns that it does not, is left out.
+    """
+    if not 5 <= steps <= len(batches):
+        raise ValueError(f"agree: at least 5 steps, and a mini-batch for each: got {steps} of {len(batches)}")
+    there, first = [], contestants[0]
+    right = first.costs(first.prepared(batches[:steps]))
+    for c in contestants:
+        try:
+            costs = right if c is first else without_fallback(partial(c.costs, c.prepared(batches[:steps])))
+        except Unavailable as reason:
+            notes.append(f"{c.name} is skipped: {reason}")
+            continue
+        np.testing.assert_allclose(costs, right, rtol=rtol, err_msg=f"costs of {c.name}")
+        for ours, theirs in zip(first.values(), c.values(), strict=True):
+            if theirs.dtype != np.float32:
+                raise AssertionError(f"{c.name} left float32: its parameters are {theirs.dtype}")
+            np.testing.assert_allclose(theirs, ours, rtol=rtol, atol=atol, err_msg=f"parameters of {c.name}")
+        there.append(c)
+    notes.append(
+        f"checked: {steps} steps of all {len(there)} have the same costs, and lead to the same float32 parameters "
+        f"(rtol {rtol:g})"
+    )
+    return there
+
+
+def without_fallback(step: Callable[[], Any]) -> Any:
+    """step(), where jit may not go on with something slower than it was told."""
+    warning = getattr(tinygrad_edu, "JitWarning", None)
+    if warning is None:
+        return step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", warning)
+        try:
+            return step()
+        except warning as reason:
+            raise Unavailable(str(reason)) from reason

@@ -20,6 +20,7 @@ class Settings:
 
     quick: bool = False  # a smoke test: the figures mean little
     cpu_time: bool = False  # count this process's time only: for a machine that others are using
+    threads: int = 1  # of everybody; set before this process began, see machine.py
 
     def clock(self) -> float:
         """Seconds."""
@@ -66,6 +67,6 @@ def per_round(ours: list[float], theirs: list[float]) -> list[float]:
 
 
 def spread(values: list[float]) -> tuple[float, float, float]:
-    """The median, and the 10th and 90th percentile."""
-    low, middle, high = np.percentile(values, [10, 50, 90])
+    """The median, and the lower and upper quartile."""
+    low, middle, high = np.percentile(values, [25, 50, 75])
     return float(middle), float(low), float(high)

@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 import nn
 
-from .by_hand import BookLoops, NumPy, NumPyBuffers
-from .contestants import PEERS, Ours, OursTrainStep, first_parameters, installed
+from .by_hand import BookLoops, C, NumPy, NumPyBuffers
+from .contestants import (
+    Batches,
+    Contestant,
+    Ours,
+    OursJitC,
+    OursJitNumPy,
+    OursJitScan,
+    OursTrainStep,
+    agree,
+    first_parameters,
+    installed,
+)
+from .peers import Autograd, Jax, JaxScan, MyGrad, PyTorch, TinyGrad, TorchCompile, TorchCompileStep
 from .report import Goal, Table, compared
 from .timing import Settings, in_turns
 
-__all__ = ["agree", "mini_batches", "run"]
+__all__ = ["mini_batches", "run"]
 
 SIZES, S, ETA = [784, 30, 10], 10, 3.0
-GOALS = {
-    "NumPy by hand": Goal(2.0, 1.3),
-    "PyTorch eager": Goal(0.55, 0.35),
-    "MyGrad": Goal(0.35, 0.25),
-    "HIPS autograd": Goal(0.25, 0.15),
-}
+CONTESTANTS: list[type[Contestant]] = [
+    *(Ours, OursTrainStep, OursJitNumPy, OursJitC, OursJitScan),
+    *(C, NumPy, NumPyBuffers, BookLoops),
+    *(Jax, JaxScan, PyTorch, TorchCompile, TorchCompileStep, MyGrad, Autograd, TinyGrad),
+]
+GOALS = [
+    Goal(Ours.name, PyTorch.name, 0.55, 0.35),
+    Goal(Ours.name, NumPy.name, 2.0, 1.3),
+    Goal(Ours.name, MyGrad.name, 0.35, 0.25),
+    Goal(Ours.name, Autograd.name, 0.25, 0.15),
+    Goal(OursJitNumPy.name, NumPy.name, 1.2, 0.9),
+    Goal(OursJitScan.name, JaxScan.name, 1.0, 0.7),
+    Goal(OursJitScan.name, PyTorch.name, 0.12, 0.07),
+]
 
 
-def mini_batches(count: int, size: int) -> list[tuple[Any, Any]]:
+def mini_batches(count: int, size: int) -> Batches:
     """Real digits of 8 x 8 pixels, enlarged to 24 x 24 with a margin of 2: 784 inputs, as MNIST has."""
     data = nn.data.digits().train
     images = np.kron(data.x.reshape(-1, 8, 8), np.ones((1, 3, 3)))
@@ -35,40 +54,14 @@ def mini_batches(count: int, size: int) -> list[tuple[Any, Any]]:
     return [(x[pick], data.y[pick].astype(np.float32)) for pick in picks]
 
 
-def agree(contestants: list[Any], batches: list[tuple[Any, Any]], steps: int = 5) -> str:
-    """Nobody is timed with a wrong computation: all parameters must be the same after a few steps."""
-    first = contestants[0]
-    for c in contestants:
-        for x, y in batches[:steps]:
-            c.step(*c.prepared(x, y))
-        for ours, theirs in zip(first.values(), c.values(), strict=True):
-            if theirs.dtype != np.float32:
-                raise AssertionError(f"{c.name} left float32: its parameters are {theirs.dtype}")
-            np.testing.assert_allclose(theirs, ours, rtol=1e-4, atol=1e-6, err_msg=c.name)
-    return f"checked: after {steps} steps all {len(contestants)} have the same float32 parameters (rtol 1e-4)"
-
-
-def repeated(contestant: Any, batches: list[tuple[Any, Any]]) -> Callable[[], None]:
-    """What is timed: one step per mini-batch."""
-    prepared = [contestant.prepared(x, y) for x, y in batches]
-
-    def steps() -> None:
-        step = contestant.step
-        for x, y in prepared:
-            step(x, y)
-
-    return steps
-
-
 def run(settings: Settings) -> list[Table]:
-    """Time per step."""
-    rounds, count = (5, 25) if settings.quick else (60, 50)  # short turns: a busy machine slows neighbours alike
+    """Time per step, in the middle of an epoch whose mini-batches lie one after the other in memory."""
+    rounds, count = (3, 20) if settings.quick else (31, 500)
     batches = mini_batches(count, S)
-    classes = [Ours, OursTrainStep, NumPy, NumPyBuffers, *PEERS, BookLoops]
-    contestants, missing = installed(classes, SIZES, first_parameters(SIZES), ETA)
-    table = Table(f"W1 eager: 784-30-10, sigmoid, quadratic cost, S = {S}, SGD; time per step", missing)
-    table.notes.append(agree(contestants, batches))
+    contestants, missing = installed(CONTESTANTS, SIZES, first_parameters(SIZES), ETA, S)
+    table = Table("W1: 784-30-10, sigmoid, quadratic cost, S = 10, SGD, one thread; time per step", missing)
+    contestants = agree(contestants, batches, table.notes)
     table.notes.append(f"{rounds} rounds of {count} steps each, in turns; every step also computes its cost")
-    seconds = in_turns({c.name: repeated(c, batches) for c in contestants}, rounds, settings, warm_up=True)
-    compared(table, seconds, Ours.name, GOALS, "µs", count)
+    epochs = {c.name: partial(c.epoch, c.prepared(batches)) for c in contestants}
+    compared(table, in_turns(epochs, rounds, settings, warm_up=True), Ours.name, GOALS, "µs", count)
     return [table]

@@ -59,14 +59,14 @@ def chain(settings: Settings) -> Table:
     table = Table(f"W4 chain: {n:,} nodes of single numbers, one after the other; median of {runs}")
     held, most = bytes_per_node(20_000)
     table.add("the graph, per node", f"{held:.0f} B")
-    table.judge(Goal(600, 300), held)
+    table.judge(Goal("the graph", "bytes per node", 600, 300), held)
     table.add("at most, in backward(), per node", f"{most:.0f} B")
     columns = zip(*(seconds(n, settings) for _ in range(runs)), strict=True)
     for what, column in zip(("forward", "backward", "freeing the graph", "all three"), columns, strict=True):
         middle, low, high = spread(list(column))
         table.add(what, f"{middle:.2f} s", f"{low:.2f}–{high:.2f}")
     if not settings.quick:
-        table.judge(Goal(10, 3), middle)
+        table.judge(Goal("all three", "seconds", 10, 3), middle)
     return table
 
 
@@ -116,7 +116,9 @@ def broadcast(settings: Settings) -> Table:
     """Bound by memory: what counts is how often the numbers are read and written."""
     rows, rounds = (500, 3) if settings.quick else (10_000, 9)
     work = Broadcast(rows)
-    table = Table(f"W4 broadcast chain: ½ Σ ((x w + b) s)² on {rows * 1000:,} float32 numbers; forward + backward")
+    table = Table(
+        f"W4 broadcast chain: ½ Σ ((x w + b) s)² on {rows * 1000:,} float32 numbers, one thread; forward + backward"
+    )
     steps: dict[str, Callable[[], tuple[Any, ...]]] = {"tinygrad_edu": work.ours, "NumPy by hand": work.by_hand}
     try:
         steps["PyTorch eager"] = work.pytorch()
@@ -127,7 +129,7 @@ def broadcast(settings: Settings) -> Table:
         for mine, theirs in zip(step(), right, strict=True):
             np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-2)  # float32 sums in another order
     table.notes.append(f"checked: all {len(steps)} find the same cost and derivatives")
-    compared(table, in_turns(steps, rounds, settings), "tinygrad_edu", {}, "ms")
+    compared(table, in_turns(steps, rounds, settings), "tinygrad_edu", unit="ms")
     return table
 
 

@@ -128,7 +128,8 @@ class KeepBest(Callback):
     restore    True: when the training ends, the network gets these values back
     path       a file that always holds the best network so far (nn.save)
 
-    best, best_epoch: the figure and the number of its epoch, None before the first one.
+    best, best_epoch: the figure and the number of its epoch, None before the first one.  A new training, of this
+    or another network, forgets them; one that goes on from a checkpoint does not.
     """
 
     def __init__(
@@ -151,6 +152,11 @@ class KeepBest(Callback):
         self.best: float | None = None
         self.best_epoch: int | None = None
         self.values: dict[str, Any] = {}
+
+    def on_fit_begin(self, run: Run) -> None:
+        """A new training begins with nothing, whatever another one, maybe of another network, had reached."""
+        if run.step == 0:
+            self.best, self.best_epoch, self.values = None, None, {}
 
     def on_epoch_end(self, run: Run) -> None:
         """Is it the best one?"""
@@ -215,6 +221,9 @@ class EarlyStopping(KeepBest):
 
     def on_fit_begin(self, run: Run) -> None:
         """A training that had been stopped when its checkpoint was written is not taken up again."""
+        super().on_fit_begin(run)
+        if run.step == 0:
+            self.waited = 0
         self._enough(run)
 
     def on_epoch_end(self, run: Run) -> None:

@@ -73,6 +73,13 @@ def real(low: float) -> Callable[[str], float]:
     return _number(float, low, math.inf, f"a number, {low:g} or more")
 
 
+def named(text: str) -> str:
+    """The type of an option: a path; an empty one would be the folder that one is in."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: write . for this folder")
+    return text
+
+
 def _number(kind: Callable[[str], Any], low: float, high: float, described: str) -> Callable[[str], Any]:
     def number(text: str) -> Any:
         try:
@@ -100,6 +107,8 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 def chosen_data(args: argparse.Namespace) -> data.Dataset:
     """The digits that --data and --data-dir name."""
     if args.data == "digits":
+        if args.data_dir is not None:
+            raise DataError("--data-dir is for MNIST: write --data mnist too, or leave it out")
         return data.digits()
     if args.data_dir is not None and not Path(args.data_dir).is_dir():
         raise DataError(f"--data-dir: there is no folder {args.data_dir}.  Make it first to download MNIST into it")
@@ -109,7 +118,7 @@ def chosen_data(args: argparse.Namespace) -> data.Dataset:
 # ---- where results go ------------------------------------------------------------------------------------
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, option: str = "--out") -> None:
     """Make the folder, and try it: DataError if nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,4 +126,6 @@ def make_folder(folder: Path) -> None:
         trial.touch()
         trial.unlink()
     except OSError as error:
-        raise DataError(f"cannot write to the folder {folder}: {error.strerror}.  Choose another with --out") from None
+        raise DataError(
+            f"cannot write to the folder {folder}: {error.strerror}.  Choose another with {option}"
+        ) from None

@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import numpy as np
 from tinygrad_edu import DataError, ShapeError, missing_extra
 
 from . import data, plot
+from .callbacks import Callback
 from .checkpoint import save
-from .cli_common import FAILED, INTERRUPTED, OK, add_command, add_data, chosen_data, make_folder, real, whole
+from .cli_common import FAILED, INTERRUPTED, OK, add_command, add_data, chosen_data, make_folder, named, real, whole
 from .cli_see import backpropagated, digit_page, traced, universal_page
 from .costs import CrossEntropyLoss, QuadraticCost
 from .init import INITS
@@ -24,6 +25,8 @@ from .layers import ACTIVATIONS, MLP
 from .metrics import accuracy
 from .module import Module
 from .optim import SGD
+from .ranks import leads, rank_0_first, several, together, world
+from .resume import Checkpoint
 from .train import History, fit
 
 __all__ = ["add_train", "train"]
@@ -35,13 +38,25 @@ def train(args: argparse.Namespace) -> int:
     """Train the lecture's network; leave the model, pictures and pages in a folder.
 
     Ctrl-C ends the training early: what was learned until then is left all the same.
+
+    With --checkpoint FOLDER the training is written there after every epoch. The same command, after Ctrl-C or worse,
+    goes on from the newest checkpoint, and ends as if nothing had happened; with more --epochs it goes on further.
+
+    Started as mpiexec -n 4 tinygrad-edu train …, four processes share the work (docs/parallel.md).
     """
+    comm = world()
+    with together(comm):
+        return _train(args, comm)
+
+
+def _train(args: argparse.Namespace, comm: Any) -> int:
+    """What each rank does; one of them, where there are several, prints and saves."""
     for package, extra in (("safetensors", "train"), ("matplotlib", "plot")):  # now, and not after the training
         try:
             importlib.import_module(package)
         except ImportError:
             raise missing_extra(package, extra, "tinygrad-edu train") from None
-    dataset = chosen_data(args)
+    dataset = rank_0_first(comm, lambda: chosen_data(args))
     n_in, n_out = dataset.train.x.shape[1], dataset.train.y.shape[1]
     sizes = args.sizes or [n_in, 30, n_out]
     if (sizes[0], sizes[-1]) != (n_in, n_out):
@@ -49,24 +64,72 @@ def train(args: argparse.Namespace) -> int:
             f"{dataset.name} has {n_in} inputs and {n_out} outputs: write --sizes {n_in},…,{n_out}, "
             f"not {','.join(map(str, sizes))}"
         )
-    folder = _output_folder(args.out, f"{args.data}-{'-'.join(map(str, sizes))}")
+    checkpoint = None if args.checkpoint is None else Checkpoint(args.checkpoint, keep=args.keep)
+    again = checkpoint is not None and bool(checkpoint.files)
+    folder = Path()  # of rank 0 alone
+    if leads(comm):
+        folder = _output_folder(args.out, f"{args.data}-{'-'.join(map(str, sizes))}", again)
     rng = np.random.default_rng(args.seed)
     quadratic = args.cost == "quadratic"
     output = args.activation if quadratic else "linear"
     net = MLP(sizes, args.activation, output=output, init=args.init, rng=rng)
     cost: Module = QuadraticCost() if quadratic else CrossEntropyLoss()
     optimizer = SGD(net.parameters(), args.eta, args.momentum, weight_decay=args.weight_decay)
-    print(
-        f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test examples\n"
-        f"network {'-'.join(map(str, sizes))}, {args.activation}, {args.cost} cost, "
-        f"eta {args.eta:g}, mini-batch {args.batch}, seed {args.seed}",
-        flush=True,
+    ranks = f", {comm.size} ranks" if several(comm) else ""
+    if leads(comm):
+        print(
+            f"{dataset.name}: {len(dataset.train):,} training and {len(dataset.test):,} test examples\n"
+            f"network {'-'.join(map(str, sizes))}, {args.activation}, {args.cost} cost, "
+            f"eta {args.eta:g}, mini-batch {args.batch}, seed {args.seed}{ranks}",
+            flush=True,
+        )
+    same = [] if checkpoint is None else [SameCommand(args, sizes, folder)]
+    if checkpoint is not None and leads(comm):
+        make_folder(checkpoint.folder, "--checkpoint")
+    history = fit(
+        net,
+        cost,
+        optimizer,
+        dataset,
+        args.epochs,
+        args.batch,
+        rng=rng,
+        callbacks=same,
+        checkpoint=checkpoint,
+        comm=comm,
+        jit=args.jit,
     )
-    history = fit(net, cost, optimizer, dataset, args.epochs, args.batch, rng=rng)
+    if not leads(comm):
+        return OK
     lacking = _results(folder, net, cost, dataset, history, args.eta)
     if history.interrupted:
         return INTERRUPTED
     return FAILED if lacking else OK
+
+
+class SameCommand(Callback):
+    """Remembers in the checkpoints what was asked for: a training goes on only where the same is asked for again."""
+
+    def __init__(self, args: argparse.Namespace, sizes: list[int], folder: Path) -> None:
+        names = ("activation", "cost", "init", "eta", "momentum", "weight_decay", "batch", "seed")
+        self.asked = {"sizes": ",".join(map(str, sizes)), **{name: getattr(args, name) for name in names}}
+        self.folder = folder
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was asked for, and where the results go."""
+        return {"asked": self.asked, "out": str(self.folder.absolute())}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """DataError that names the option that differs, or the model of another training that would be lost."""
+        for name, mine in self.asked.items():
+            if state["asked"][name] != mine:
+                option = f"--{name.replace('_', '-')}"
+                raise DataError(
+                    f"its training had {option} {state['asked'][name]}, and now it is {option} {mine}.  "
+                    "Write the same options to go on, or begin with another --checkpoint folder"
+                )
+        if _holds_a_model(self.folder) and state["out"] != str(self.folder.absolute()):
+            raise DataError(_LOST.format(self.folder))
 
 
 def _say_the_result(net: Module, dataset: data.Dataset, history: History) -> None:
@@ -130,12 +193,22 @@ def _made(what: str, path: Path, write: Writer) -> bool:
     return True
 
 
-def _output_folder(out: str | None, name: str) -> Path:
-    """The folder for the results, made and tried before the training: a new one in runs/ if none is given."""
+_LOST = "{} holds a model already, which would be lost.  Choose another folder with --out"
+
+
+def _holds_a_model(folder: Path) -> bool:
+    return (folder / "model.safetensors").exists()
+
+
+def _output_folder(out: str | None, name: str, again: bool = False) -> Path:
+    """The folder for the results, made and tried before the training: a new one in runs/ if none is given.
+
+    again  the training was begun before, so that a model in the folder may be its own (see SameCommand)
+    """
     if out is not None:
         folder = Path(out)
-        if (folder / "model.safetensors").exists():
-            raise DataError(f"{folder} holds a model already, which would be lost.  Choose another folder with --out")
+        if _holds_a_model(folder) and not again:
+            raise DataError(_LOST.format(folder))
     else:
         stem = Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
         folder, k = stem, 2
@@ -201,4 +274,16 @@ def add_train(commands: Any) -> None:
     p.add_argument("--batch", type=whole(1), default=10, help="examples per mini-batch (default: 10)")
     p.add_argument("--epochs", type=whole(0), default=30, help="times through the data (default: 30)")
     p.add_argument("--seed", type=whole(0), default=1, help="the same seed, the same run (default: 1)")
-    p.add_argument("--out", metavar="FOLDER", help="where to leave the results (default: a new folder in runs/)")
+    p.add_argument(
+        "--out", type=named, metavar="FOLDER", help="where to leave the results (default: a new folder in runs/)"
+    )
+    p.add_argument(
+        "--checkpoint",
+        type=named,
+        metavar="FOLDER",
+        help="write the training there after every epoch, or go on from there",
+    )
+    p.add_argument(
+        "--jit", action="store_true", help="record the update, and run it as C (or NumPy, without a compiler)"
+    )
+    p.add_argument("--keep", type=whole(1), default=3, help="how many of the newest checkpoints stay (default: 3)")

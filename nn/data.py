@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_edu import DataError, missing_extra
 
 from . import augment
-from .download import KnownFile, cache_folder, locate, stranger
+from .download import KnownFile, cache_folder, find, locate, stranger
 from .examples import Dataset, Examples, batches, check_labels, check_whole, one_hot
 from .folder import image_folder
 from .idx import read_idx
@@ -90,16 +90,23 @@ def mnist(
     SHA-256. A folder of your own may hold other data in MNIST's format (Fashion-MNIST); a damaged cache is
     fetched again.
     """
-    own = folder or os.environ.get("TINYGRAD_EDU_MNIST")
-    home = Path(own).expanduser().absolute() if own else cache_folder() / "mnist"
-    advice = (
-        f"By hand: put these four files, with or without .gz, into the folder {home}\n"
-        + "".join(f"  {known.name}.gz\n" for known in MNIST_FILES)
-        + f"then call nn.data.mnist({str(home)!r}), or run: "
-        + f"tinygrad-edu train --data mnist --data-dir {shlex.quote(str(home))}"
-    )
-    paths = locate(home, MNIST_FILES, mirrors if download else (), own=bool(own), advice=advice)
+    home, own = home_of("mnist", folder, "TINYGRAD_EDU_MNIST")
+    command = f"tinygrad-edu train --data mnist --data-dir {shlex.quote(str(home))}"
+    advice = by_hand(home, f"nn.data.mnist({str(home)!r}), or run: {command}")
+    paths = locate(home, MNIST_FILES, mirrors if download else (), own=own, advice=advice)
     return idx_dataset("MNIST", paths, validation)
+
+
+def home_of(name: str, folder: str | os.PathLike[str] | None, variable: str) -> tuple[Path, bool]:
+    """The folder where a data set's files lie, and whether it is the user's own or the cache."""
+    own = folder or os.environ.get(variable)
+    return (Path(own).expanduser().absolute(), True) if own else (cache_folder() / name, False)
+
+
+def by_hand(home: Path, call: str) -> str:
+    """What to do where nothing can be downloaded."""
+    names = "".join(f"  {known.name}.gz\n" for known in MNIST_FILES)
+    return f"By hand: put these four files, with or without .gz, into the folder {home}\n{names}then call {call}"
 
 
 def idx_dataset(name: str, paths: Sequence[Path], validation: int, classes: tuple[str, ...] = ()) -> Dataset:
@@ -123,26 +130,59 @@ def read_pairs(images_path: Path, labels_path: Path) -> Examples:
 
 
 CLOTHES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+FASHION_MIRRORS = (
+    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",  # from where Keras loads them
+)
+# SHA-256 of the .gz: TensorFlow Datasets, url_checksums/fashion_mnist.txt.  The authors' README and torchvision have
+# MD5 of the same .gz (8d4fb7e6..., 25c81989..., bef4ecab..., bb300cfd...).  Sizes are those of MNIST.
+FASHION_FILES = (
+    KnownFile(
+        "train-images-idx3-ubyte",
+        47_040_016,
+        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        packed=True,
+    ),
+    KnownFile(
+        "train-labels-idx1-ubyte",
+        60_008,
+        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        packed=True,
+    ),
+    KnownFile(
+        "t10k-images-idx3-ubyte",
+        7_840_016,
+        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        packed=True,
+    ),
+    KnownFile(
+        "t10k-labels-idx1-ubyte",
+        10_008,
+        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        packed=True,
+    ),
+)
 
 
-def fashion_mnist(folder: str | os.PathLike[str] | None = None, *, validation: int = 10_000) -> Dataset:
+def fashion_mnist(
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    validation: int = 10_000,
+    download: bool = True,
+    mirrors: Sequence[str] = FASHION_MIRRORS,
+) -> Dataset:
     """Fashion-MNIST: 70,000 pictures of clothes of ten kinds, in MNIST's format and sizes, and harder.
 
-    The four IDX files, plain or .gz, under the names of MNIST's, lie in `folder`, else in the folder that the
-    environment variable TINYGRAD_EDU_FASHION_MNIST names.  Nothing is downloaded: put them there yourself.
-    They come from github.com/zalandoresearch/fashion-mnist (Xiao, Rasul, Vollgraf 2017).
+    Found, downloaded and verified as mnist() is: in `folder`, else in the folder that the environment variable
+    TINYGRAD_EDU_FASHION_MNIST names, else in the user's cache.  The files have the names of MNIST's, so the two need
+    folders of their own.  Source: github.com/zalandoresearch/fashion-mnist (Xiao, Rasul, Vollgraf 2017).
     """
-    own = folder or os.environ.get("TINYGRAD_EDU_FASHION_MNIST")
-    names = "".join(f"  {known.name}.gz\n" for known in MNIST_FILES)
-    advice = (
-        f"Fashion-MNIST is not downloaded: get these four files from github.com/zalandoresearch/fashion-mnist\n{names}"
-        "put them into a folder of their own, and call nn.data.fashion_mnist(that folder), "
-        "or name it in the environment variable TINYGRAD_EDU_FASHION_MNIST"
+    home, own = home_of("fashion-mnist", folder, "TINYGRAD_EDU_FASHION_MNIST")
+    advice = "They are at github.com/zalandoresearch/fashion-mnist.  " + by_hand(
+        home, f"nn.data.fashion_mnist({str(home)!r})"
     )
-    if not own:
-        raise DataError(f"fashion_mnist: which folder?\n{advice}")
-    home = Path(own).expanduser().absolute()
-    paths = locate(home, MNIST_FILES, (), own=True, advice=advice)
-    if not stranger(paths[1], MNIST_FILES[1]):
-        raise DataError(f"fashion_mnist: {home} holds MNIST, the digits.\n{advice}")
+    labels = find(home, MNIST_FILES[1])
+    if labels and not stranger(labels, MNIST_FILES[1]):
+        raise DataError(f"fashion_mnist: {home} holds MNIST, the digits.  Give a folder of its own.\n{advice}")
+    paths = locate(home, FASHION_FILES, mirrors if download else (), own=own, advice=advice)
     return idx_dataset("Fashion-MNIST", paths, validation, CLOTHES)

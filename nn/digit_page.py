@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu import DataError, DrawingError
+from tinygrad_edu import DataError, DrawingError, Tensor, no_grad
 from tinygrad_edu.visual.page import Page, page
 from tinygrad_edu.visual.text import literal
 
 from .costs import CrossEntropyLoss, QuadraticCost
 from .data import Dataset, Examples
-from .layers import Linear, ReLU, Sequential, Sigmoid, Tanh
-from .lecture import sigma
+from .layers import ELU, GELU, Activation, LeakyReLU, Linear, ReLU, Sequential, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .metrics import outputs
 from .module import Module
 from .train import History
@@ -26,7 +25,10 @@ from .train import History
 __all__ = ["draw_digit_page"]
 
 Array = npt.NDArray[Any]
-FUNCTIONS: dict[type[Module], str] = {Sigmoid: "sigmoid", Tanh: "tanh", ReLU: "relu"}
+FUNCTIONS: dict[type[Activation], str] = {
+    **{Sigmoid: "sigmoid", Tanh: "tanh", ReLU: "relu", LeakyReLU: "leaky relu", ELU: "elu"},
+    **{GELU: "gelu", SiLU: "silu", Softplus: "softplus", Softmax: "softmax"},
+}
 SAMPLES, MISTAKES = 20, 10  # at most so many examples travel with the page
 
 
@@ -35,7 +37,13 @@ class Layer(NamedTuple):
 
     w: Array  # (n_out, n_in)
     b: Array  # (n_out,)
-    f: str  # sigmoid, tanh, relu, linear
+    f: str = "linear"  # or one of FUNCTIONS
+    module: Activation | None = None  # that computes f; None: linear
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What its f was made with, as {"negative_slope": 0.01}."""
+        return {} if self.module is None else {name: getattr(self.module, name) for name in self.module.settings}
 
 
 def draw_digit_page(
@@ -49,11 +57,11 @@ def draw_digit_page(
 ) -> Page:
     """One HTML file with the network in it: draw a digit and see every activity, weight and error.
 
-    net        Linear and activation layers, one after the other, trained or not
+    net        Linear layers and activations, one after the other, trained or not; a Softmax only at the end
     test_data  square pictures in [0, 1]: nn.data.digits(), nn.data.mnist(), or examples with an image_shape
     history    what fit returned, for the curve of the training
     cost       the cost of "what if the answer were 7?": QuadraticCost(), or CrossEntropyLoss(), which is meant
-               where the outputs are linear
+               where the outputs are linear; where a Softmax makes them, -log a of the answer is meant
     classes    the names of the outputs; "0", "1", … if not given
 
     The parameters travel as they are, float32 or float64, and the page computes with them in float64.  When
@@ -82,7 +90,7 @@ def draw_digit_page(
         "classes": names,
         "cost": kind,
         "dtype": str(layers[0].w.dtype),
-        "layers": [{"w": packed(layer.w), "b": packed(layer.b), "f": layer.f} for layer in layers],
+        "layers": [_travelling(layer) for layer in layers],
         "test": {"right": right, "of": len(examples)},
         "samples": {
             "x": packed(examples.x[chosen]),
@@ -96,7 +104,8 @@ def draw_digit_page(
     }
     html = page(title, "digit", data, web=resources.files("nn") / "web")
     text = _text(title, layers, examples, history, chosen, found, names)
-    return Page(title, html, text, _still(title, examples, chosen[0], found[chosen[0]], names), height=900)
+    still = _still(title, examples, chosen[0], found[chosen[0]], names, _sums(layers))
+    return Page(title, html, text, still, height=900)
 
 
 # ---- what is given, checked ------------------------------------------------------------------------------
@@ -116,17 +125,22 @@ def read_layers(net: Module) -> list[Layer]:
                     f"the layers do not fit together: {path} = {module!r} takes {w.shape[1]} numbers, "
                     f"and the layer before it has {len(layers[-1].b)} neurons"
                 )
-            layers.append(Layer(w, b, "linear"))
+            layers.append(Layer(w, b))
+        elif isinstance(module, Softmax) and (i < len(modules) - 1 or module.dim not in (-1, 1)):
+            raise DrawingError(
+                f"{path} = {module!r}: the page shows a Softmax of all outputs at the end of the network, nowhere else"
+            )
         elif type(module) in FUNCTIONS and isinstance(before, Linear):
-            layers[-1] = layers[-1]._replace(f=FUNCTIONS[type(module)])
+            layers[-1] = layers[-1]._replace(f=FUNCTIONS[type(module)], module=module)
         elif type(module) in FUNCTIONS:
             raise DrawingError(
                 f"{path} = {module!r} does not come right after a Linear layer: the page needs z = b + w x"
             )
         else:
             raise DrawingError(
-                f"the page shows networks of Linear, Sigmoid, Tanh and ReLU layers, one after the other, as "
-                f"nn.MLP([64, 30, 10]); but {path} is {_described(module)}"
+                f"the page shows networks of Linear layers and activations, one after the other, as "
+                f"nn.MLP([64, 30, 10]); but {path} is {_described(module)}.  "
+                f"It knows {', '.join(known.__name__ for known in FUNCTIONS)}"
             )
     if not layers:
         raise DrawingError("this network has no layers: nothing to show.  Take nn.MLP([64, 30, 10])")
@@ -186,10 +200,16 @@ def _names(classes: Sequence[str] | None, layers: list[Layer]) -> list[str]:
 
 
 def _cost(cost: Module | None, layers: list[Layer]) -> str:
+    """C_x, as the page calls it: log-likelihood is -log a_answer of a Softmax, cross-entropy that with the Softmax."""
     if cost is None:
-        return "cross-entropy" if layers[-1].f == "linear" else "quadratic"
+        return {"linear": "cross-entropy", "softmax": "log-likelihood"}.get(layers[-1].f, "quadratic")
     if isinstance(cost, QuadraticCost):
         return "quadratic"
+    if isinstance(cost, CrossEntropyLoss) and layers[-1].f == "softmax":
+        raise DataError(
+            "CrossEntropyLoss has a softmax inside already, so this network has two.  Leave out its Softmax, or leave "
+            "out cost=: then the cost is -log a of the answer"
+        )
     if isinstance(cost, CrossEntropyLoss):
         return "cross-entropy"
     raise DataError(f"cost is nn.QuadraticCost() or nn.CrossEntropyLoss(), not a {type(cost).__name__}")
@@ -204,13 +224,22 @@ def packed(array: Array) -> dict[str, str]:
     return {"dtype": dtype, "data": base64.b64encode(array.astype(dtype).tobytes()).decode()}
 
 
+def _travelling(layer: Layer) -> dict[str, Any]:
+    return {"w": packed(layer.w), "b": packed(layer.b), "f": layer.f, "settings": layer.settings}
+
+
 def reference(layers: list[Layer], x: Array) -> Array:
     """The outputs a^L for x (S, n_1), from the same parameters, computed in float64."""
     a = x.astype(np.float64)
-    for w, b, f in layers:
+    for w, b, _, f in layers:
         z = a @ w.astype(np.float64).T + b
-        a = sigma(z) if f == "sigmoid" else np.tanh(z) if f == "tanh" else np.maximum(z, 0) if f == "relu" else z
+        with no_grad():
+            a = z if f is None else f(Tensor(z, copy=False)).data
     return a
+
+
+def _sums(layers: list[Layer]) -> str:
+    return "they sum to 1" if layers[-1].f == "softmax" else "they need not sum to 1"
 
 
 def _samples(labels: Array, said: Array, classes: int) -> list[int]:
@@ -259,7 +288,7 @@ def _text(
     if history is not None and history.epochs:
         costs = history.costs
         lines.append(f"training   {history.epochs[-1].number} epochs, cost {costs[0]:.4g} -> {costs[-1]:.4g}")
-    lines += ["", f"Output activities a^{len(layers) + 1} of the page's test examples; they need not sum to 1.", ""]
+    lines += ["", f"Output activities a^{len(layers) + 1} of the page's test examples; {_sums(layers)}.", ""]
     table = [("example", "is", "largest", *names)]
     table += [(str(i), names[examples.labels[i]], names[said[i]], *(f"{a:.3f}" for a in found[i])) for i in chosen]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -267,7 +296,7 @@ def _text(
     return "\n".join(lines)
 
 
-def _still(title: str, examples: Examples, row: int, a: Array, names: list[str]) -> str:
+def _still(title: str, examples: Examples, row: int, a: Array, names: list[str], sums: str) -> str:
     """One test example, and the output activities as bars: SVG."""
     side = (examples.image_shape or (1, 1))[0]
     x = examples.x[row].reshape(side, side)
@@ -297,5 +326,5 @@ def _still(title: str, examples: Examples, row: int, a: Array, names: list[str])
         at = f'x="{begin:.2f}" y="{y + 2:.1f}" width="{wide:.2f}" height="{tall:.1f}"'
         parts.append(f'<rect {at} fill="{colour}"/>')
         parts.append(f'<text x="{left + 230}" y="{middle:.1f}" fill="#5b6473">{a[i]:.3f}</text>')
-    parts.append(f'<text x="{left}" y="286" fill="#5b6473">output activities; they need not sum to 1</text>')
+    parts.append(f'<text x="{left}" y="286" fill="#5b6473">output activities; {sums}</text>')
     return "\n".join([*parts, "</svg>", ""])

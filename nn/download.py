@@ -27,11 +27,17 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A file whose bytes are known in advance: its name, size and SHA-256, all of the uncompressed file."""
+    """A file whose bytes are known in advance: the name and the size of the uncompressed file, and a SHA-256."""
 
     name: str
     size: int
     sha256: str
+    packed: bool = False  # the SHA-256 is that of the .gz, where its authors published no other; so the .gz is kept
+
+    @property
+    def kept_name(self) -> str:
+        """The name under which a download is kept."""
+        return f"{self.name}.gz" if self.packed else self.name
 
     @property
     def largest_body(self) -> int:
@@ -73,7 +79,7 @@ def locate(home: Path, files: Sequence[KnownFile], mirrors: Sequence[str], *, ow
                 "so a download would mix two data sets.  Add the missing files, or give an empty folder."
             )
     for known in sorted(missing, key=lambda known: known.size):  # small first: what cannot work fails at once
-        target = paths[known] = home / known.name
+        target = paths[known] = home / known.kept_name
         try:
             data = download(known, mirrors)
         except DataError as error:
@@ -116,6 +122,10 @@ def unpacked(file: io.BufferedReader) -> io.BufferedIOBase:
 
 def contents(file: io.BufferedReader, known: KnownFile) -> bytes:
     """The uncompressed bytes of a file, DataError if not the known ones; expands size + 1 bytes at most."""
+    if known.packed:
+        body = file.read(known.largest_body + 1)
+        check_digest(body, known)
+        file = io.BufferedReader(io.BytesIO(body))
     try:
         data = unpacked(file).read(known.size + 1)
     except (EOFError, OSError, zlib.error) as error:  # OSError: BadGzipFile, and a disk that fails
@@ -123,19 +133,25 @@ def contents(file: io.BufferedReader, known: KnownFile) -> bytes:
     if len(data) != known.size:
         count = f"more than {known.size:,}" if len(data) > known.size else f"{len(data):,}"
         raise DataError(f"{count} bytes that begin with {data[:16]!r}, needed {known.size:,} bytes of {known.name}")
+    if not known.packed:
+        check_digest(data, known)
+    return data
+
+
+def check_digest(data: bytes, known: KnownFile) -> None:
+    """DataError if these are not the bytes that were hashed."""
     from hashlib import sha256  # slow to import
 
     digest = sha256(data).hexdigest()
     if digest != known.sha256:
-        raise DataError(f"wrong bytes: SHA-256 is {digest}, needed {known.sha256} for {known.name}")
-    return data
+        raise DataError(f"wrong bytes: SHA-256 is {digest}, needed {known.sha256} for {known.kept_name}")
 
 
 # --- from a mirror to memory ----------------------------------------------------------------------
 
 
 def download(known: KnownFile, mirrors: Sequence[str], *, patience: float = 30.0, retries: int = 2) -> bytes:
-    """The verified uncompressed bytes of `known` from the first mirror that gives them.
+    """The verified bytes of `known` to keep, uncompressed unless it is kept packed, from the first mirror with them.
 
     A mirror is the address of a folder that holds `<name>.gz`. One that does not connect, or answers 5xx, is
     asked `retries` times more with growing pauses; one that is silent for `patience` seconds, drips, or sends
@@ -153,7 +169,8 @@ def download(known: KnownFile, mirrors: Sequence[str], *, patience: float = 30.0
         logging.getLogger(__name__).info("downloading %s", url)
         try:
             body = fetch(url, known.largest_body, patience=patience, retries=retries)
-            return contents(io.BufferedReader(io.BytesIO(body)), known)
+            data = contents(io.BufferedReader(io.BytesIO(body)), known)
+            return body if known.packed else data
         except (ValueError, OSError, HTTPError) as error:  # ValueError: DataError, and addresses that do not parse
             answers.append(f"\n  {url}: {error}")
     raise DataError(f"No mirror gave {known.name}. They answered:{''.join(answers) or ' nothing, the list is empty'}")

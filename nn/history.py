@@ -58,7 +58,7 @@ FIGURES = ("cost", "accuracy", "validation_cost", "validation_accuracy")
 
 @dataclass
 class History:
-    """What happened in training, epoch by epoch."""
+    """What happened in training, epoch by epoch: print(history) writes a line for each, history.plot() draws it."""
 
     epochs: list[Epoch] = field(default_factory=list)
     interrupted: bool = False  # stopped by Ctrl-C
@@ -94,6 +94,17 @@ class History:
         from .plot import curves
 
         return curves(self, ax)
+
+    def __str__(self) -> str:
+        """A line per epoch, as fit printed them: print(history)."""
+        from .progress import line
+
+        last = self.epochs[-1].number if self.epochs else 0
+        ends = [f"{epoch.seconds:.1f} s" if epoch.number else "before training" for epoch in self.epochs]
+        lines = [line(epoch, last, end) for epoch, end in zip(self.epochs, ends, strict=True)]
+        lines += ["interrupted: what was learned is kept"] * self.interrupted
+        lines += [f"stopped: {self.stopped}"] if self.stopped is not None else []
+        return "\n".join(lines) or "no epochs yet"
 
     def _repr_html_(self) -> str:
         """The last epoch and the curves, for notebooks."""

@@ -1,4 +1,4 @@
-"""The training step under jit, for fit(..., jit=True): the same numbers, or the plain step and one line that says why."""
+"""The training step under jit, for fit(..., jit=True): the same numbers, or the plain step and a line that says why."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ TOGETHER = 100  # mini-batches in a scan: Ctrl-C and the bar wait for so many
 
 
 def chunks(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
-    """Mini-batches of equal shapes, `size` at a time; the last one alone, so that one can look at its update."""
+    """Mini-batches of equal shapes, `size` at a time; the last one alone, so that one can look at its update.
+
+    One at a time, none is asked for before the one before it is done: a checkpoint may be written in between.
+    """
+    if size == 1:
+        yield from ([batch] for batch in batches)
+        return
     waiting: list[Batch] = []
     for batch in batches:
         if waiting and (len(waiting) == size or len(waiting[0][0]) != len(batch[0])):
@@ -51,7 +57,7 @@ class JittedStep:
         say: Callable[[str], Any],
     ) -> None:
         self.net, self.optimizer, self.plain, self.say = net, optimizer, plain, say
-        self.parameters = net.parameters()
+        self.parameters = getattr(optimizer, "parameters", None) or net.parameters()
 
         def train_step(x: Any, y: Any) -> Tensor:
             c: Tensor = cost(net(x), y)
@@ -66,6 +72,7 @@ class JittedStep:
         self.rest = jit(train_step, executor="numpy")  # for the last mini-batch: not worth a compiler's seconds
         self.step.on_record = self.rest.on_record = self._remember
         self.size, self.works = 0, True
+        self._remember()
 
     def __call__(self, x: Any, y: Any) -> float:
         if not self.works:
@@ -105,10 +112,10 @@ class JittedStep:
 
     def _remember(self) -> None:
         """Before the step runs as usual to be recorded."""
-        self.tensors = [(t, t.data, t.grad) for _, t in self.net.named_tensors()]
-        self.state = dict(getattr(self.optimizer, "state", {}))
+        self.tensors: list[Any] = [(t, t.data, t.grad) for _, t in self.net.named_tensors()]
+        self.state: dict[Any, Any] = dict(getattr(self.optimizer, "state", {}))
         rngs = (getattr(module, "rng", None) for module in self.net.modules())
-        self.rngs = [(rng, rng.bit_generator.state) for rng in rngs if isinstance(rng, np.random.Generator)]
+        self.rngs: list[Any] = [(rng, rng.bit_generator.state) for rng in rngs if isinstance(rng, np.random.Generator)]
 
     def _restore(self) -> None:
         for t, data, grad in self.tensors:

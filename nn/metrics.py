@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tinygrad_edu import DataError, Tensor, no_grad
 
-from .examples import Examples, check_whole
+from .examples import Dataset, Examples, check_whole
 from .module import Module
 
 __all__ = [
@@ -34,7 +34,9 @@ def outputs(net: Module, x: Array, batch_size: int | None = None) -> Array:
     """
     if len(x) == 0:
         raise DataError("there are no examples to compute outputs for")
-    if batch_size is None:
+    if batch_size is not None:
+        check_whole(batch_size, 1, None, "outputs: batch_size, the examples at a time,")
+    else:
         batch_size = 4096 if np.ndim(x) <= 2 else 256
     modes = [(m, m.training) for m in net.modules()]
     net.eval()
@@ -49,12 +51,34 @@ def outputs(net: Module, x: Array, batch_size: int | None = None) -> Array:
 
 def predict(net: Module, x: Array) -> Array:
     """The class of the largest output, for each example: (N, …) -> (N,)."""
-    return np.argmax(outputs(net, x), axis=1)
+    found = outputs(net, x)
+    if found.ndim < 2:
+        raise DataError(f"predict needs a network with one output for each class, (N, n): got outputs {found.shape}")
+    return np.argmax(found, axis=1)
 
 
 def accuracy(net: Module, examples: Examples) -> float:
-    """The fraction of examples whose largest output is the right one, in [0, 1]."""
-    return float(np.mean(predict(net, examples.x) == examples.labels))
+    """The fraction of examples whose largest output is the right one, in [0, 1]; NaN is no answer, so a wrong one."""
+    return float(np.mean(right(outputs(net, check_examples(examples, "accuracy").x), examples)))
+
+
+def right(found: Array, examples: Examples) -> Array:
+    """Which of the outputs (N, n) give the right answer, (N,); DataError if they are no outputs for these classes."""
+    if found.shape != examples.y.shape:
+        raise DataError(
+            f"the network has outputs {found.shape}, and the examples answers y {examples.y.shape}: needed one output "
+            f"for each of the {examples.y.shape[1]} classes"
+        )
+    answered = ~np.isnan(found).any(axis=1)
+    return np.asarray(answered & (np.argmax(found, axis=1) == examples.labels))
+
+
+def check_examples(given: Any, what: str) -> Examples:
+    """DataError, that says what to write, if these are no examples."""
+    if isinstance(given, Examples):
+        return given
+    hint = "Write data.test" if isinstance(given, Dataset) else "Write nn.Examples(x, y, labels)"
+    raise DataError(f"{what} needs a nn.Examples, not a {type(given).__name__}.  {hint}")
 
 
 def top_k_accuracy(net: Module, examples: Examples, k: int = 5) -> float:
@@ -62,7 +86,8 @@ def top_k_accuracy(net: Module, examples: Examples, k: int = 5) -> float:
 
     Of equal outputs the first counts as the larger one.
     """
-    found = outputs(net, examples.x)
+    found = outputs(net, check_examples(examples, "top_k_accuracy").x)
+    right(found, examples)  # one output for each class?
     check_whole(k, 1, found.shape[1], "top_k_accuracy: k, the answers that may be given,")
     largest = np.argsort(-found, axis=1, kind="stable")[:, :k]  # (N, k)
     return float(np.mean(np.any(largest == examples.labels[:, None], axis=1)))
@@ -71,6 +96,7 @@ def top_k_accuracy(net: Module, examples: Examples, k: int = 5) -> float:
 def confusion_matrix(labels: Array, predicted: Array, classes: int = 10) -> Array:
     """counts[i, j]: how many examples of class i were taken for class j."""
     labels, predicted = np.asarray(labels), np.asarray(predicted)
+    check_whole(classes, 1, None, "classes, how many there are,")
     if labels.ndim != 1 or labels.shape != predicted.shape:
         raise DataError(f"one answer for each label: got labels {labels.shape}, answers {predicted.shape}")
     for name, values in (("label", labels), ("answer", predicted)):

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu import DataError, Tensor, guard
+from tinygrad_edu import DataError, Tensor, guard_object
 
 if TYPE_CHECKING:
     from .diagram import Diagram
 
 __all__ = ["Module", "as_tensor"]
-
-
-def _held(attributes: dict[str, Any]) -> tuple[Any, ...]:
-    """Which objects a module holds, by identity: for jit, to which another layer or setting is another program."""
-    found = [id(x) for x in attributes.values()]
-    for x in attributes.values():
-        if type(x) is list:
-            found += map(id, x)
-    return tuple(found)
 
 
 class Module:
@@ -39,8 +29,7 @@ class Module:
         raise TypeError(f"{type(self).__name__} does not say what it computes: define forward(self, x)")
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
-        guard(partial(getattr, self, "training"))
-        guard(partial(_held, vars(self)))
+        guard_object(self)
         return self.forward(*inputs, **settings)
 
     # ---- what it holds -------------------------------------------------------------------------------

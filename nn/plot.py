@@ -74,26 +74,48 @@ def figure(size: tuple[float, float]) -> Figure:
 
 
 def curves(history: History, ax: Axes | None = None) -> Axes:
-    """The cost of every epoch, and the test accuracy after it."""
+    """The cost of every epoch, and the accuracy after it; of the validation examples too, dotted, where there are any.
+
+    The cost of training is the mean over the epoch, while the network learned; that of validation comes after it.
+    """
     ax = _axes(ax, (7, 4))
-    numbers = [epoch.number for epoch in history.epochs]
-    ax.plot(numbers, history.costs, color=BLUE, marker="o", markersize=3, label="cost C (training)")
+    open_marks: dict[str, Any] = {"ls": ":", "mfc": "white", "ms": 4}  # of validation
+    costs = [(e.number, e.validation_cost) for e in history.epochs if e.validation_cost is not None]
+    numbers = [e.number for e in history.epochs]
+    lines = ax.plot(numbers, history.costs, color=BLUE, marker="o", markersize=3, label="cost C (training)")
+    if costs:
+        lines += ax.plot(*zip(*costs, strict=True), color=BLUE, marker="o", label="cost C (validation)", **open_marks)
     ax.set(xlabel="epoch", ylim=(0, None))
     ax.set_ylabel("cost C", color=BLUE)
     ax.grid(axis="y", alpha=0.3)
     ax.locator_params(axis="x", integer=True)
     title = "training"
-    if history.accuracies:
+    shown = [(kind, found) for kind in ("validation", "test") if (found := accuracies(history, kind))]
+    if shown:
         right = ax.twinx()
-        percent = [100 * p for p in history.accuracies]
-        right.plot(numbers, percent, color=ORANGE, marker="s", markersize=3, label="test accuracy")
-        right.set_ylabel("test accuracy (%)", color=ORANGE)
-        right.set_ylim(*accuracy_range(percent))  # the first epoch may come from below: see the curve, not the jump
-        title = f"test accuracy {percent[-1]:.1f} % after epoch {numbers[-1]}"
+        for kind, percent in shown:
+            style = open_marks if kind == "validation" else {"ms": 3}
+            lines += right.plot(
+                *zip(*percent, strict=True), color=ORANGE, marker="s", label=f"{kind} accuracy", **style
+            )
+            title = f"{kind} accuracy {percent[-1][1]:.1f} % after epoch {percent[-1][0]}"
+        right.set_ylabel("accuracy (%)" if len(shown) > 1 else f"{shown[0][0]} accuracy (%)", color=ORANGE)
+        ranges = [accuracy_range([value for _, value in percent]) for _, percent in shown]
+        lows, highs = zip(*ranges, strict=True)
+        right.set_ylim(min(lows), max(highs))  # the first epoch may come from below: see the curve, not the jump
         right.spines["top"].set_visible(False)
+    if costs or len(shown) > 1:
+        ax.legend(handles=lines, loc="center right", fontsize=8)
     ax.spines["top"].set_visible(False)
     ax.set_title(title)
     return ax
+
+
+def accuracies(history: History, kind: str) -> list[tuple[int, float]]:
+    """The epochs that have a test accuracy, or with kind "validation" that of validation, and the percent."""
+    name = "accuracy" if kind == "test" else "validation_accuracy"
+    found = [(e.number, getattr(e, name)) for e in history.epochs]
+    return [(number, 100 * share) for number, share in found if share is not None]
 
 
 def accuracy_range(percent: Sequence[float]) -> tuple[float, float]:

@@ -40,7 +40,7 @@ def speaker(progress: bool | Callable[[str], None]) -> Callable[[str], None]:
 
 def bar(mini_batches: Iterable[Any], total: int | None, number: int, epochs: int, progress: Any) -> Iterable[Any]:
     """A progress bar on a terminal, where tqdm is installed; the line per epoch comes either way."""
-    if progress is not True or not sys.stderr.isatty():
+    if progress is not True or sys.stderr is None or not sys.stderr.isatty():  # None: as under pythonw
         return mini_batches
     try:
         from tqdm import tqdm

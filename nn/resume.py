@@ -43,7 +43,7 @@ class Checkpoint:
     folder  is made if it is not there
     every   number of updates after which one is written, beside the one at the end of each epoch; None: only that
     keep    how many of the newest ones stay
-    resume  False: begin from the start; an error if there are checkpoints of another training
+    resume  False: begin from the start; an error if the folder holds checkpoints, of whatever training
 
     One file is one moment: step-000001234.safetensors, after 1234 updates.  What it holds besides the network: the
     optimizer, the schedule, the generators (also those of Dropout layers), the place in the data, the history and
@@ -108,7 +108,12 @@ def save_checkpoint(path: str | os.PathLike[str], **parts: Any) -> Path:
     arrays: dict[str, Any] = {}
     tree = flat({name: _state(part) for name, part in parts.items()}, arrays)
     finite(arrays)
-    write_whole(path, pack(arrays, {"format": _FORMAT, "state": json.dumps(tree)}), "the checkpoint")
+    text = json.dumps(tree)
+    try:
+        strict_json(text)  # could it be read again?
+    except DataError as error:
+        raise DataError(f"this state could not be read again: {error}.  Nothing was saved") from error
+    write_whole(path, pack(arrays, {"format": _FORMAT, "state": text}), "the checkpoint")
     return Path(path)
 
 
@@ -249,7 +254,21 @@ class Setting:
         """DataError that names what differs."""
         for name, mine in self.kinds.items():
             if state[name] != mine:
-                raise DataError(f"it is of a training with other {name}: {state[name]!r:.80} there, {mine!r:.80} here")
+                raise DataError(
+                    f"it is of a training with other {name}: {_difference(state[name], mine)}.  To begin anew with "
+                    "what its network has learned, take another folder, and nn.load_checkpoint(this file, net=net)"
+                )
+
+
+def _difference(there: Any, here: Any) -> str:
+    """What was there and is here; of dicts and lists the first entry that differs."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for name in (*here, *there):
+            if there.get(name) != here.get(name):
+                return f"{name} = {there.get(name)} there, {here.get(name)} here"
+    if isinstance(there, list) and isinstance(here, list) and len(there) == len(here):
+        there, here = next((a, b) for a, b in zip(there, here, strict=True) if a != b)
+    return f"{there!r:.80} there, {here!r:.80} here"
 
 
 def fingerprint(examples: Examples) -> str:

@@ -146,9 +146,12 @@ def write_whole(path: str | os.PathLike[str], data: bytes, what: str) -> None:
 
     They go into a temporary file beside it and from the memory to the disk (fsync); then it gets the name, and the
     name goes to the disk.  A link stays a link: the file it points to is replaced.  What a killed process left is
-    removed.  OSError with the path where the disk is full or fails, the folder is missing or may not be written to.
+    removed.  OSError with the path where the disk is full or fails, the folder is missing or may not be written to,
+    or the path is a device.
     """
     goal = Path(os.path.realpath(path))
+    if goal.exists() and not goal.is_file() and not goal.is_dir():  # /dev/null would become a file, for everybody
+        raise OSError(errno.EINVAL, f"cannot save {what} to {path}: it is a device or a pipe, and no file")
     temporary = goal.parent / f".saving.{_this_computer()}.{os.getpid()}.{os.urandom(8).hex()}"
     handle = -1
     try:

@@ -15,7 +15,7 @@ from tinygrad_edu.visual.text import literal, number
 
 from .layers import Activation, Linear, Sequential
 from .module import Module
-from .plot import accuracy_range
+from .plot import accuracies, accuracy_range
 
 if TYPE_CHECKING:
     from .train import History
@@ -161,6 +161,7 @@ def _norm(t: Tensor | None) -> str:
 # ---- a history in a notebook -----------------------------------------------------------------------------
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 460.0, 190.0, 54.0, 54.0, 26.0, 34.0
+DOTTED = "1 4"
 
 
 def history_html(history: History) -> str:
@@ -169,6 +170,10 @@ def history_html(history: History) -> str:
         return "no epochs yet"
     last = history.epochs[-1]
     words = [f"epoch {last.number}", f"cost {last.cost:.4f}"]
+    if last.validation_cost is not None:
+        words.append(f"validation {last.validation_cost:.4f}")
+    if last.validation_accuracy is not None:
+        words[-1] += f" ({100 * last.validation_accuracy:.1f} %)"
     if last.accuracy is not None:
         words.append(f"test {last.right}/{last.tested} ({100 * last.accuracy:.1f} %)")
     words.append(f"{last.seconds:.1f} s" if last.number else "before training")
@@ -179,11 +184,13 @@ def history_html(history: History) -> str:
 
 
 def _curves(history: History) -> str:
-    """Cost, and test accuracy where there is one, epoch by epoch."""
+    """Cost, and test accuracy where there is one, epoch by epoch; those of the validation examples dotted."""
     costs = [(e.number, e.cost) for e in history.epochs]
-    highest = max((c for _, c in costs if math.isfinite(c)), default=0.0) or 1.0
+    validated = [(e.number, e.validation_cost) for e in history.epochs if e.validation_cost is not None]
+    highest = max((c for _, c in costs + validated if math.isfinite(c)), default=0.0) or 1.0
     first, end = costs[0][0], max(costs[-1][0], costs[0][0] + 1)
-    tested = [(e.number, 100 * e.accuracy) for e in history.epochs if e.accuracy is not None]
+    right = {kind: found for kind in ("test", "validation") if (found := accuracies(history, kind))}
+    dashes = {"test": "6 3", "validation": DOTTED}
     bottom = HEIGHT - BOTTOM
     about = f"cost {number(costs[0][1], 4)} to {number(costs[-1][1], 4)}"
     parts = [
@@ -194,14 +201,19 @@ def _curves(history: History) -> str:
         _label("0", LEFT - 6, bottom + 4, "end", BLUE),
         _label(str(first), LEFT, bottom + 17),
         _label(str(end), WIDTH - RIGHT, bottom + 17),
-        _label("epoch", (LEFT + WIDTH - RIGHT) / 2, bottom + 17),
+        _label("epoch; dotted: validation" if validated else "epoch", (LEFT + WIDTH - RIGHT) / 2, bottom + 17),
     ]
-    if tested:
-        low, high = accuracy_range([p for _, p in tested])
-        about += f", test accuracy {tested[0][1]:.1f} % to {tested[-1][1]:.1f} %"
+    if validated:
+        about += f", of the validation examples {number(validated[0][1], 4)} to {number(validated[-1][1], 4)}"
+        parts.append(_line(validated, (first, end), (0.0, highest), BLUE, f' stroke-dasharray="{DOTTED}"'))
+    if right:
+        ranges = [accuracy_range([p for _, p in found]) for found in right.values()]
+        low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+        for kind, found in right.items():
+            about += f", {kind} accuracy {found[0][1]:.1f} % to {found[-1][1]:.1f} %"
+            parts.append(_line(found, (first, end), (low, high), ORANGE, f' stroke-dasharray="{dashes[kind]}"'))
         parts += [
-            _line(tested, (first, end), (low, high), ORANGE, ' stroke-dasharray="6 3"'),
-            _label("test accuracy, dashed", WIDTH - RIGHT, TOP - 10, "end", ORANGE),
+            _label("test accuracy, dashed" if "test" in right else "accuracy", WIDTH - RIGHT, TOP - 10, "end", ORANGE),
             _label(f"{high:g} %", WIDTH - RIGHT + 6, TOP + 4, "start", ORANGE),
             _label(f"{low:g} %", WIDTH - RIGHT + 6, bottom + 4, "start", ORANGE),
         ]

@@ -17,6 +17,7 @@ from .init import Seed
 from .loader import Loader
 from .module import Module
 from .progress import speaker
+from .ranks import leads, several, together
 from .resume import Checkpoint
 from .training import Optimizer, Training, train_step
 
@@ -39,6 +40,8 @@ def fit(
     schedule: Any = None,
     clip_norm: float | None = None,
     checkpoint: Checkpoint | str | os.PathLike[str] | None = None,
+    comm: Any = None,
+    jit: bool | str = False,
 ) -> History:
     """Train by stochastic gradient descent on shuffled mini-batches; the last, partial one is used too.
 
@@ -53,38 +56,54 @@ def fit(
                 True, as OneCycleLR's; ReduceLROnPlateau's gets the validation cost, or without validation the cost
     clip_norm   the gradient of each mini-batch is made no longer than this (nn.utils.clip_grad_norm_)
     checkpoint  a Checkpoint, or its folder: the training goes on from the newest one there, if there is one
+    comm        MPI.COMM_WORLD of mpi4py: each rank learns from its rows of every mini-batch, and all take the same
+                step; rank 0 prints, judges, saves and has the callbacks; a rank that fails ends all (docs/parallel.md)
+    jit         True: the update is recorded, and run from the recording as C; "numpy": with NumPy, which gives the
+                same numbers to the last bit.  Where it cannot be recorded, a line says why, and all goes on without
 
     Ctrl-C ends the training: the network keeps what it has learned, and the History says so.
     A cost that is not finite raises TrainingError, which names the operation that made it; network, optimizer and
     schedule are then as they were before the epoch, and the checkpoints those of a sound network.
     A checkpoint that cannot be written raises OSError; the older ones are whole, and fit can be called again.
     """
-    if isinstance(data, Dataset):
-        test = data.test if test is None else test
-        data = data.train
-    loader = _loader(data, batch_size, rng)
-    examples: Examples | None = getattr(loader, "examples", None)
-    check_whole(epochs, 0, None, "fit: epochs, the passes over the training data,")
-    learned = getattr(optimizer, "parameters", None)
-    if isinstance(learned, list) and not {id(p) for p in learned} & {id(p) for p in net.parameters()}:
-        raise ValueError("the optimizer learns none of this network's parameters: make it with net.parameters()")
-    run = Run(net, cost, optimizer, epochs, examples, speaker(progress))
-    training = Training(run, loader, list(callbacks), schedule, clip_norm, test, validation, checkpoint, progress)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found by train_step, which explains
+    # what is not finite is found by train_step, which explains; where it happens on one of many ranks, all end
+    with together(comm), np.errstate(over="ignore", invalid="ignore"):
+        if isinstance(data, Dataset):
+            test = data.test if test is None else test
+            data = data.train
+        loader = _loader(data, batch_size, rng)
+        examples: Examples | None = getattr(loader, "examples", None)
+        check_whole(epochs, 0, None, "fit: epochs, the passes over the training data,")
+        learned = getattr(optimizer, "parameters", None)
+        if isinstance(learned, list) and not {id(p) for p in learned} & {id(p) for p in net.parameters()}:
+            raise ValueError("the optimizer learns none of this network's parameters: make it with net.parameters()")
+        progress = progress if leads(comm) else False
+        run, looking_on = Run(net, cost, optimizer, epochs, examples, speaker(progress)), _listed(callbacks)
+        training = Training(
+            run, loader, looking_on, schedule, clip_norm, test, validation, checkpoint, progress, comm, jit
+        )
         try:
             training.begin()
             while run.last.number < epochs and run.history.stopped is None:
                 training.one_epoch()
             if run.history.stopped is not None:
                 run.say(f"stopped after epoch {run.epoch}: {run.history.stopped}")
-            training.tell("on_fit_end")
+            training.end()
         except KeyboardInterrupt:
+            if several(comm):
+                raise
             run.history.interrupted = True
             net.train()
             again = "" if checkpoint is None else "; run it again to go on from the newest checkpoint"
             run.say(f"interrupted in {run}; what was learned is kept{again}")
             training.tell("on_fit_end")
-    return run.history
+        return run.history
+
+
+def _listed(callbacks: Any) -> list[Callback]:
+    if isinstance(callbacks, Callback):
+        raise DataError(f"callbacks is a list: write callbacks=[{type(callbacks).__name__}(...)]")
+    return list(callbacks)
 
 
 def _loader(data: Any, batch_size: int, rng: Seed) -> Any:

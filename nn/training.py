@@ -17,9 +17,12 @@ from .callbacks import Callback, Run, Update
 from .clip import clip_grad_norm_
 from .examples import Examples
 from .history import Epoch
-from .metrics import outputs
+from .jitted import TOGETHER, Batch, JittedStep, chunks
+from .metrics import check_examples, outputs, right
 from .module import Module
+from .parallel import Parallel
 from .progress import bar, duration, line
+from .ranks import leads, several
 from .resume import Checkpoint, Setting, fingerprint
 
 __all__ = ["Optimizer", "Training", "train_step"]
@@ -55,8 +58,9 @@ def train_step(
         )
     optimizer.zero_grad()
     c.backward()
+    learned = getattr(optimizer, "parameters", None) or net.parameters()  # frozen ones keep old gradients: not these
     for change in between:
-        change(net.parameters())
+        change(learned)
     optimizer.step()
     return value
 
@@ -79,65 +83,103 @@ class Training:
         validation: Examples | None,
         checkpoint: Checkpoint | str | os.PathLike[str] | None,
         progress: Any,
+        comm: Any = None,
+        jit: bool | str = False,
     ) -> None:
         self.run, self.loader, self.callbacks, self.schedule = run, loader, callbacks, schedule
         self.test, self.validation, self.progress = test, validation, progress
+        for name, examples in (("test", test), ("validation", validation)):
+            if examples is not None:
+                check_examples(examples, f"fit: {name}")
+        if getattr(schedule, "optimizer", run.optimizer) is not run.optimizer:
+            raise DataError(f"the schedule {type(schedule).__name__} is of another optimizer: make it with this one")
         for callback in callbacks:
             if not isinstance(callback, Callback):
                 raise DataError(f"a callback is an object of a class made from nn.Callback, not {callback!r:.60}")
+        self.parallel = Parallel(comm) if several(comm) else None
+        self.leads = leads(comm)
+        if not self.leads:
+            self.callbacks = []
         self.between: list[Callable[[list[Tensor]], Any]] = []
+        if self.parallel is not None:
+            self.between.append(self.parallel.all_reduce)
         if clip_norm is not None:
             clip_grad_norm_([], clip_norm)  # is it a number?
             self.between.append(lambda parameters: clip_grad_norm_(parameters, clip_norm))
+        self.step: Callable[[Any, Any], float] = self._plain_step
+        if jit and self.parallel is None:
+            executor = "c" if jit is True else jit
+            self.step = JittedStep(run.net, run.cost, run.optimizer, self.between, executor, self._plain_step, run.say)
+        elif jit:
+            run.say("goes on without jit: the ranks average their gradients between backward and update")
         if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
             checkpoint = Checkpoint(checkpoint)
         self.checkpoint = checkpoint
         self.parts: dict[str, Any] = {}
-        if checkpoint is not None:
+        if checkpoint is not None or self.parallel is not None:
             self.parts = self._parts(clip_norm)
 
     def tell(self, what: str) -> None:
         """Call this method of every callback."""
         for callback in self.callbacks:
             getattr(callback, what)(self.run)
+        if self.parallel is not None and what != "on_batch_end":  # what rank 0's callbacks noted, or decided
+            self.run.history = self.parallel.from_rank_0(lambda: self.run.history)
 
     # ---- from the start, or from a checkpoint --------------------------------------------------------
 
     def _parts(self, clip_norm: float | None) -> dict[str, Any]:
         """What a checkpoint holds."""
         run, rng = self.run, getattr(self.loader, "rng", None)
-        kinds = {
+        kinds: dict[str, Any] = {
+            "network": [repr(module) for module in reversed(list(run.net.modules()))],  # innermost first: it is named
             "cost": type(run.cost).__name__,
             "optimizer": type(run.optimizer).__name__,
+            "settings": {name: repr(value) for name, value in getattr(run.optimizer, "defaults", {}).items()},
             "schedule": type(self.schedule).__name__,
-            "callbacks": [type(callback).__name__ for callback in self.callbacks],
             "clip_norm": clip_norm,
             "data": None if run.examples is None else fingerprint(run.examples),
         }
+        if self.leads:
+            kinds["callbacks"] = [type(callback).__name__ for callback in self.callbacks]
         parts = {"setting": Setting(kinds), "loader": self.loader, "rng": rng, "net": run.net}
         parts |= {"optimizer": run.optimizer, "schedule": self.schedule, "run": run}
         for number, callback in enumerate(self.callbacks):
             parts[f"callback {number}"] = callback
         for name, part in parts.items():
             if part is not None and not isinstance(part, np.random.Generator) and not hasattr(part, "state_dict"):
-                raise DataError(f"the {name} {part!r:.60} has no state_dict(): it cannot be part of a checkpoint")
+                raise DataError(f"the {name} {part!r:.60} has no state_dict(): it cannot be saved or sent")
         return {name: part for name, part in parts.items() if part is not None}
 
     def begin(self) -> None:
         """Look at the network before training, or go on from a checkpoint."""
         run = self.run
-        if self.checkpoint is not None and self.checkpoint.load(**self.parts) is not None:
+        if self.leads and self.checkpoint is not None and self.checkpoint.load(**self.parts) is not None:
             run.say(f"goes on from {self.checkpoint.files[-1]}: {run}, {run.step} updates done")
+        if self.parallel is not None:
+            self.parallel.agree("epochs", run.epochs)
+            self.parallel.agree("checkpoint", None if self.checkpoint is None else f"every {self.checkpoint.every}")
+            self.parallel.as_rank_0(self.parts)
         if not run.history.epochs:
-            run.history.epochs.append(self._first_look())
+            run.history.epochs.append(self._judged(self._first_look))
             run.say(line(run.last, run.epochs, "before training"))
         self.first, self.start = run.epoch - (run.last.number < run.epoch), time.perf_counter()
         run.net.train()
         self.tell("on_fit_begin")
 
+    def end(self) -> None:
+        """The last word is that of the callbacks, which may have put back the best network."""
+        self.tell("on_fit_end")
+        if self.parallel is not None:
+            self.parallel.as_rank_0(self.parts)
+
     def save(self) -> None:
         """Write a checkpoint: of a sound network only."""
         assert self.checkpoint is not None
+        if self.parallel is not None:
+            self.parallel.average_buffers(self.run.net)
+            if not self.leads:
+                return
         if name := not_finite(self.run):
             raise TrainingError(f"{name} is not finite: a gradient was not")
         self.checkpoint.save(self.run.step, **self.parts)
@@ -153,16 +195,23 @@ class Training:
         with safety_net(run, self.schedule):
             size = None if run.examples is None else len(run.examples)
             before, begun = run.seconds, time.perf_counter()
-            for x, y in bar(self.loader, size, run.epoch, run.epochs, self.progress):
-                self._update(x, y)
+            if self.parallel is not None:
+                self.parallel.begin_epoch(self.loader, run.net)
+            batches = bar(self.loader, size, run.epoch, run.epochs, self.progress)
+            for chunk in chunks(batches, TOGETHER if self._may_scan() else 1):
+                self._updates(chunk)
                 run.seconds = before + time.perf_counter() - begun
                 self.tell("on_batch_end")
                 if self.checkpoint and self.checkpoint.every and run.step % self.checkpoint.every == 0:
                     self.save()
             run.seconds = before + time.perf_counter() - begun
+            if self.parallel is not None:
+                self.parallel.average_buffers(run.net)
+        if self.parallel is not None:
+            self.parallel.check(run.net, f"after epoch {run.epoch}")
         if run.seen == 0:
             raise DataError("the loader gave no mini-batch: there is nothing to learn from")
-        run.history.epochs.append(self._epoch(run.total / run.seen))
+        run.history.epochs.append(self._judged(lambda: self._epoch(run.total / run.seen)))
         left = (time.perf_counter() - self.start) / (run.epoch - self.first) * (run.epochs - run.epoch)
         rate = f"{run.seen / max(run.seconds, 1e-9):,.0f}/s"  # examples per second
         run.say(line(run.last, run.epochs, f"{run.seconds:.1f} s  {rate}  left {duration(left)}"))
@@ -172,16 +221,32 @@ class Training:
         if self.checkpoint is not None:
             self.save()
 
-    def _update(self, x: Any, y: Any) -> None:
+    def _may_scan(self) -> bool:
+        """Does nobody want to see every single update?"""
+        watched = any(type(callback).on_batch_end is not Callback.on_batch_end for callback in self.callbacks)
+        per_batch = self.schedule is not None and getattr(self.schedule, "per_batch", False)
+        saved = self.checkpoint is not None and self.checkpoint.every
+        return isinstance(self.step, JittedStep) and not watched and not per_batch and not saved
+
+    def _updates(self, batches: list[Batch]) -> None:
+        """One update, or, under jit, many at once."""
         run = self.run
+        x, y = batches[0]
         run.updates.append(Update(run.step + 1, x, y, [p.data for p in self.parameters]))
         run.lr = getattr(run.optimizer, "lr", None)
-        cost = train_step(run.net, run.cost, run.optimizer, x, y, between=self.between)
-        run.total += cost * len(x)
-        run.seen += len(x)
-        run.step += 1
+        costs = self.step.many(batches) if isinstance(self.step, JittedStep) else [self.step(x, y)]
+        for cost, (x, _) in zip(costs, batches, strict=True):
+            run.total += cost * len(x)
+            run.seen += len(x)
+            run.step += 1
         if self.schedule is not None and getattr(self.schedule, "per_batch", False):
             self.schedule.step()
+
+    def _plain_step(self, x: Any, y: Any) -> float:
+        run = self.run
+        if self.parallel is None:
+            return train_step(run.net, run.cost, run.optimizer, x, y, between=self.between)
+        return self.parallel.step(train_step, run.net, run.cost, run.optimizer, x, y, self.between)
 
     def _step_schedule(self) -> None:
         from .schedule import ReduceLROnPlateau
@@ -191,6 +256,10 @@ class Training:
             self.schedule.step(last.cost if last.validation_cost is None else last.validation_cost)
         else:
             self.schedule.step()
+
+    def _judged(self, judge: Callable[[], Epoch]) -> Epoch:
+        """What judge() says; on several ranks, what it says on rank 0."""
+        return judge() if self.parallel is None else self.parallel.from_rank_0(judge)
 
     def _first_look(self) -> Epoch:
         """Epoch 0: the network as it is."""
@@ -226,7 +295,7 @@ class Training:
 
 
 def _right(outputs: Any, examples: Examples) -> int:
-    return int(np.sum(np.argmax(outputs, axis=1) == examples.labels))
+    return int(np.sum(right(outputs, examples)))
 
 
 def _mean_cost(run: Run, outputs: Any, examples: Examples) -> float:

@@ -1,7 +1,7 @@
 """The tests of the tests: every known kind of mistake has its test, and no test is lost.
 
 The catalogue of mistakes that autodiff engines have made is numbered: A graph and accumulation, B broadcasting,
-shapes and indices, C kinks and overflow, D dtypes and Python's protocols, T tests.  A row's test has the row's
+shapes and indices, C kinks and overflow, D dtypes and Python's protocols, F functions under jit, T tests.  A row's test has the row's
 number in its name.
 """
 
@@ -14,7 +14,7 @@ import pytest
 
 TESTS = Path(__file__).parent
 FILES = sorted(TESTS.rglob("*.py"))
-ROWS = {"A": 23, "B": 25, "C": 20, "D": 22, "T": 4}
+ROWS = {"A": 23, "B": 25, "C": 20, "D": 22, "F": 11, "T": 4}
 
 
 def names_in(path: Path) -> list[str]:

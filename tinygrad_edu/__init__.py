@@ -88,7 +88,7 @@ from .ops.elementwise import (
     tanh,
     trunc,
 )
-from .outside import checked_index, fresh, guard
+from .outside import checked_index, fresh, guard, guard_object
 from .recompute import checkpoint
 from .tensor import Tensor
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -163,6 +163,7 @@ __all__ = [
     "fresh",
     "grad",
     "guard",
+    "guard_object",
     "heaviside",
     "hessian",
     "hvp",

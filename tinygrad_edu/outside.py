@@ -8,7 +8,7 @@ from typing import Any
 from .capture import captures, capturing
 from .tensor import Tensor
 
-__all__ = ["checked_index", "fresh", "guard"]
+__all__ = ["checked_index", "fresh", "guard", "guard_object"]
 
 
 def fresh(make: Callable[[], Any]) -> Any:
@@ -37,6 +37,15 @@ def guard(question: Callable[[], Any]) -> Any:
     if captures and (capture := capturing()):
         capture.guard(question, answer)
     return answer
+
+
+def guard_object(owner: Any) -> None:
+    """A program that jit records here is built on what the object holds, as a layer its weights and settings.
+
+    With another object as one of its attributes, or as an entry of a list among them, jit captures anew.
+    """
+    if captures and (capture := capturing()):
+        capture.guard_object(owner)
 
 
 def checked_index(t: Any, check: Callable[[Any], Any]) -> Any:

@@ -10,52 +10,102 @@ function unpacked({ dtype, data: text }) {
   return new Float64Array(dtype === "<f4" ? new Float32Array(bytes.buffer) : new Float64Array(bytes.buffer));
 }
 
-const layers = [null, null, ...data.layers.map(({ w, b, f }) => ({ w: unpacked(w), b: unpacked(b), f }))];
-const L = layers.length - 1, side = data.side, pixels = side * side;
-const count = (l) => (l === 1 ? pixels : layers[l].b.length);
+const sigma = (z) => 1 / (1 + Math.exp(-z));
 
-const FUNCTIONS = {  // a = f(z), and f'(z) by z and a
-  sigmoid: { f: (z) => 1 / (1 + Math.exp(-z)), slope: (z, a) => a * (1 - a), symbol: "σ" },
-  tanh: { f: Math.tanh, slope: (z, a) => 1 - a * a, symbol: "tanh" },
-  relu: { f: (z) => (z <= 0 ? 0 : z), slope: (z) => (z <= 0 ? 0 : 1), symbol: "relu" },
-  linear: { f: (z) => z, slope: () => 1, symbol: "" },
-};
-
-/** Step 1: z^l_i = b^l_i + sum_j w^l_ij a^(l-1)_j,  a^l_i = f(z^l_i) */
-function feedForward(x) {
-  const z = [null, null], a = [null, x];
-  for (let l = 2; l <= L; l++) {
-    const { w, b, f } = layers[l], n = a[l - 1].length;
-    z[l] = Float64Array.from(b, (b_i, i) => {
-      let sum = 0;
-      for (let j = 0; j < n; j++) sum += w[i * n + j] * a[l - 1][j];
-      return b_i + sum;
-    });
-    a[l] = z[l].map(FUNCTIONS[f].f);
-  }
-  return { z, a };
+/** Φ(z): how much of the normal distribution is below z, by a series of positive terms (for large z: 0 or 1). */
+function normal(z) {
+  if (Math.abs(z) > 9) return z > 0 ? 1 : 0;
+  let term = z, sum = z;
+  for (let k = 3; Math.abs(term) > 1e-18 * Math.abs(sum); k += 2) { term *= (z * z) / k; sum += term; }
+  return 0.5 + density(z) * sum;
 }
+const density = (z) => Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
 
 function softmax(a) {
   const top = Math.max(...a), e = a.map((v) => Math.exp(v - top)), sum = e.reduce((s, v) => s + v, 0);
   return e.map((v) => v / sum);
 }
 
-const crossEntropy = data.cost === "cross-entropy";
+const ALONE = "they need not sum to 1.", UPWARDS = "without an upper limit; ";
+const FUNCTIONS = {  // by the layer's settings: a = f(z), and f'(z) by z and a; the values of a; in words
+  sigmoid: () => ({ f: sigma, slope: (z, a) => a * (1 - a), symbol: "σ", range: [0, 1],
+    is: "σ(z), between 0 and 1", help: "Each output is between 0 and 1 on its own; together they need not sum to 1." }),
+  tanh: () => ({ f: Math.tanh, slope: (z, a) => 1 - a * a, symbol: "tanh", range: [-1, 1],
+    is: "tanh z, between −1 and 1", help: `Each output is between −1 and 1 on its own; ${ALONE}` }),
+  relu: () => ({ f: (z) => (z <= 0 ? 0 : z), slope: (z) => (z <= 0 ? 0 : 1), symbol: "relu",
+    is: "max(z, 0)", help: `Each output is 0 or larger, ${UPWARDS}${ALONE}` }),
+  "leaky relu": ({ negative_slope: k }) => ({ f: (z) => (z <= 0 ? k * z : z), slope: (z) => (z <= 0 ? k : 1), symbol: "lrelu",
+    is: `z, but ${k} z where z is negative`, help: `Each output may be any number; ${ALONE}` }),
+  elu: ({ alpha: k }) => ({ f: (z) => (z <= 0 ? k * Math.expm1(z) : z), slope: (z) => (z <= 0 ? k * Math.exp(z) : 1), symbol: "elu",
+    is: `z, but ${k} (e^z − 1) where z is negative`, help: `Each output is above −${k}, ${UPWARDS}${ALONE}` }),
+  gelu: ({ approximate }) => ({ ...(approximate === "tanh" ? GELU_BY_TANH : { f: (z) => z * normal(z), slope: (z) => normal(z) + z * density(z) }), symbol: "gelu",
+    is: "z Φ(z), Φ of the normal distribution", help: `Each output is above −0.17, ${UPWARDS}${ALONE}` }),
+  silu: () => ({ f: (z) => z * sigma(z), slope: (z) => sigma(z) * (1 + z * (1 - sigma(z))), symbol: "silu",
+    is: "z σ(z)", help: `Each output is above −0.28, ${UPWARDS}${ALONE}` }),
+  softplus: ({ beta: k, threshold }) => ({ f: (z) => (k * z > threshold ? z : (Math.max(k * z, 0) + Math.log1p(Math.exp(-Math.abs(k * z)))) / k),
+    slope: (z) => (k * z > threshold ? 1 : sigma(k * z)), symbol: "softplus",
+    is: k === 1 ? "log(1 + e^z)" : `log(1 + e^(${k} z)) / ${k}`, help: `Each output is above 0, ${UPWARDS}${ALONE}` }),
+  softmax: () => ({ ofAll: softmax, symbol: "softmax", range: [0, 1],
+    is: "softmax(z)", help: "Each output is between 0 and 1, and together they sum to 1." }),
+  linear: () => ({ f: (z) => z, slope: () => 1, symbol: "",
+    is: "z", help: `These outputs are linear, a = z: any numbers, also negative ones (logits); ${ALONE}` }),
+};
 
-/** C_x for the wanted answer: 1/2 sum_i (a_i - y_i)^2, or -log softmax(a)_answer. */
-function costOf(a, answer) {
-  if (!crossEntropy) return a.reduce((s, v, i) => s + (v - (i === answer)) ** 2, 0) / 2;
-  const top = Math.max(...a);
-  return top + Math.log(a.reduce((s, v) => s + Math.exp(v - top), 0)) - a[answer];
+const GELU_BY_TANH = (() => {  // z/2 (1 + tanh u), u = √(2/π) (z + 0.044715 z³)
+  const c = Math.sqrt(2 / Math.PI), t = (z) => Math.tanh(c * (z + 0.044715 * z ** 3));
+  return { f: (z) => (z / 2) * (1 + t(z)), slope: (z) => (1 + t(z)) / 2 + (z / 2) * (1 - t(z) ** 2) * c * (1 + 0.134145 * z * z) };
+})();
+
+const layers = [null, null, ...data.layers.map(({ w, b, f, settings }) => ({ w: unpacked(w), b: unpacked(b), f, F: FUNCTIONS[f](settings) }))];
+const L = layers.length - 1, side = data.side, pixels = side * side;
+const count = (l) => (l === 1 ? pixels : layers[l].b.length);
+
+/** The activation of neuron i; a softmax is a sigmoid of its z, while the others' z are as they are in z^L. */
+function activation(l, i, { z }) {
+  const { F } = layers[l];
+  if (!F.ofAll) return F;
+  const others = z[l].filter((_, k) => k !== i), top = Math.max(...others);
+  const rest = others.length ? top + Math.log(others.reduce((s, v) => s + Math.exp(v - top), 0)) : -Infinity;
+  return { ...F, f: (v) => sigma(v - rest), slope: (v, a) => a * (1 - a) };
 }
+
+/** Step 1: z^l_i = b^l_i + sum_j w^l_ij a^(l-1)_j,  a^l_i = f(z^l_i) */
+function feedForward(x) {
+  const z = [null, null], a = [null, x];
+  for (let l = 2; l <= L; l++) {
+    const { w, b, F } = layers[l], n = a[l - 1].length;
+    z[l] = Float64Array.from(b, (b_i, i) => {
+      let sum = 0;
+      for (let j = 0; j < n; j++) sum += w[i * n + j] * a[l - 1][j];
+      return b_i + sum;
+    });
+    a[l] = F.ofAll ? F.ofAll(z[l]) : z[l].map(F.f);
+  }
+  return { z, a };
+}
+
+const crossEntropy = data.cost === "cross-entropy", logLikelihood = data.cost === "log-likelihood";
+
+/** C_x for the wanted answer: 1/2 sum_i (a_i - y_i)^2, or -log softmax(a)_answer, or -log a_answer where a is softmax(z). */
+function costOf({ z, a }, answer) {
+  if (!crossEntropy && !logLikelihood) return a[L].reduce((s, v, i) => s + (v - (i === answer)) ** 2, 0) / 2;
+  const logits = crossEntropy ? a[L] : z[L], top = Math.max(...logits);
+  return top + Math.log(logits.reduce((s, v) => s + Math.exp(v - top), 0)) - logits[answer];
+}
+
+/** sum_k (a_k - y_k) a_k: what all outputs of a softmax have in common in BP1 of the quadratic cost. */
+const common = (a, answer) => a.reduce((s, v, k) => s + (v - (k === answer)) * v, 0);
 
 /** Steps 2 and 3, BP1 and BP2: delta^l_i = dC_x/dz^l_i */
 function backPropagate({ z, a }, answer) {
-  const slope = (l, i) => FUNCTIONS[layers[l].f].slope(z[l][i], a[l][i]);
+  const slope = (l, i) => layers[l].F.slope(z[l][i], a[l][i]);
   const delta = [];
   const out = crossEntropy ? softmax(a[L]) : a[L];
-  delta[L] = out.map((v, i) => (v - (i === answer)) * slope(L, i));
+  delta[L] = out.map((v, i) => {
+    const gap = v - (i === answer);
+    if (logLikelihood) return gap;
+    return layers[L].F.ofAll ? v * (gap - common(out, answer)) : gap * slope(L, i);
+  });
   for (let l = L; l > 2; l--) {
     const { w } = layers[l], n = a[l - 1].length;
     delta[l - 1] = a[l - 1].map((_, j) => {
@@ -252,7 +302,7 @@ const pair = (i, j) => mml("mrow", {}, index(i), j === undefined ? [] : [typeof 
 const sum = (under) => mml("munder", {}, mo("∑"), mi(under));
 const math = (...parts) => mml("math", {}, mml("mrow", {}, ...parts));
 const lines = (place, ...rows) => place.replaceChildren(...rows.map((row) => el("div", {}, row)));
-const softmaxOf = (i) => [mi("softmax"), mml("msub", {}, mml("mrow", {}, mo("("), sym("a", L), mo(")")), index(i))];
+const softmaxOf = (base, i) => [mi("softmax"), mml("msub", {}, mml("mrow", {}, mo("("), sym(base, L), mo(")")), index(i))];
 const sub = (base, i) => mml("msub", {}, mi(base), index(i));
 
 /** A small image of cells, with a frame around the one looked at; arrow keys and the pointer choose it. */
@@ -351,7 +401,7 @@ function tiles(l, kind) {
     inside: () => [el("span", { class: "cell" }, el("span", { class: "fill" })), el("span", { class: "value" })],
   };
   const list = options(l, `${l === L ? "output" : "hidden"} ${word}, layer ${l}`, make, dense ? "tiles dense" : "tiles");
-  const bounded = kind === "a" && ["sigmoid", "tanh"].includes(layers[l].f);
+  const bounded = kind === "a" && layers[l].F.range;
   const show = () => {
     const values = now[kind][l], most = bounded ? 1 : peak(values);
     list.nodes.forEach((node, i) => {
@@ -375,10 +425,10 @@ function bars() {
     ],
   };
   const list = options(L, "output activities", make, "bars");
-  const f = layers[L].f;
+  const { range, help } = layers[L].F;
   const show = () => {
     const a = now.a[L], best = largest(a);
-    const low = f === "sigmoid" ? 0 : f === "tanh" ? -1 : Math.min(0, ...a), high = f === "sigmoid" || f === "tanh" ? 1 : Math.max(0, ...a);
+    const [low, high] = range || [Math.min(0, ...a), Math.max(0, ...a)];
     const place = (v) => (high > low ? (100 * (v - low)) / (high - low) : 0);
     list.nodes.forEach((node, i) => {
       const [name, track, value] = node.children, [fill, zero] = track.children;
@@ -386,17 +436,12 @@ function bars() {
       fill.style.left = `${Math.min(place(0), place(a[i]))}%`;
       fill.style.width = `${Math.abs(place(a[i]) - place(0))}%`;
       zero.style.left = `${place(0)}%`; zero.hidden = low === 0;
-      value.textContent = Math.abs(a[i]) < 1e4 ? a[i].toFixed(f === "linear" || f === "relu" ? 2 : 3).replace("-", "−") : shown(a[i], 3);
+      value.textContent = Math.abs(a[i]) < 1e4 ? a[i].toFixed(range ? 3 : 2).replace("-", "−") : shown(a[i], 3);
       node.classList.toggle("largest", i === best);
       node.setAttribute("aria-label", `output ${nameOf(i)}: a = ${shown(a[i], 3)}${i === best ? ", the largest" : ""}`);
     });
     const total = a.reduce((s, v) => s + v, 0);
-    byId("out-help").textContent = {
-      sigmoid: "Each output is between 0 and 1 on its own; together they need not sum to 1.",
-      tanh: "Each output is between −1 and 1 on its own; they need not sum to 1.",
-      relu: "Each output is 0 or larger, without an upper limit; they need not sum to 1.",
-      linear: "These outputs are linear, a = z: any numbers, also negative ones (logits); they need not sum to 1.",
-    }[f] + ` Here they sum to ${Math.abs(total) < 1e4 ? total.toFixed(3).replace("-", "−") : shown(total)}. The net's answer is the largest: ${nameOf(best)}.`;
+    byId("out-help").textContent = `${help} Here they sum to ${Math.abs(total) < 1e4 ? total.toFixed(3).replace("-", "−") : shown(total)}. The net's answer is the largest: ${nameOf(best)}.`;
   };
   return { list, show };
 }
@@ -419,12 +464,11 @@ function build() {
     el("input", { type: "radio", name: "way", value: k, checked: k === 0, onchange: () => { state.way = way; refresh(); announce(); } }), " " + way.name)));
   if (L === 2) { byId("hidden-part").hidden = true; byId("out-part").querySelector(".step").textContent = "3"; }
   byId("hidden-title").append(L === 3 ? "Hidden activities " : "Hidden layers", L === 3 ? math(sym("a", 2)) : "");
-  const counts = { sigmoid: "σ(z), between 0 and 1", tanh: "tanh z, between −1 and 1", relu: "max(z, 0)", linear: "z" };
   byId("hidden-help").textContent = "One tile for each neuron; the fuller its colour, the larger its activity a.";
   for (let l = 2; l < L; l++) {
     const group = tiles(l, "a");
     groups.push(group);
-    byId("hidden").append(el("p", { class: "small layer-name" }, `layer ${l}: ${count(l)} neurons, a = ${counts[layers[l].f]}`), group.list.list);
+    byId("hidden").append(el("p", { class: "small layer-name" }, `layer ${l}: ${count(l)} neurons, a = ${layers[l].F.is}`), group.list.list);
   }
   groups.push(bars()); byId("bars").append(groups[groups.length - 1].list.list);
   for (let l = L; l > 1; l--) {
@@ -469,7 +513,7 @@ function refresh() {
   const sample = sampleNow();
   const x = sample ? sample.x : state.way.f();
   const run = feedForward(x);
-  now = { x, ...run, delta: backPropagate(run, state.answer), cost: costOf(run.a[L], state.answer) };
+  now = { x, ...run, delta: backPropagate(run, state.answer), cost: costOf(run, state.answer) };
   showPad(sample);
   seen.show(x, 1, 1, `${side} × ${side} pixels, 0 (paper) to 1 (ink)`, "", true);
   byId("source").textContent = sample
@@ -502,18 +546,18 @@ function showNeuron() {
   const plus = contributions.reduce((s, v) => s + Math.max(0, v), 0), minus = contributions.reduce((s, v) => s + Math.min(0, v), 0);
   const x = (j) => (l === 2 ? sub("x", j) : sym("a", l - 1, j));
   byId("which").replaceChildren(l === L ? `output ${nameOf(i)}` : `number ${i} of layer ${l}`);
-  const F = FUNCTIONS[f];
+  const F = activation(l, i, now), whole = F.ofAll;
   const applied = (arg) => (f === "linear" ? arg : [mi(F.symbol), mo("("), arg, mo(")")]);
   lines(byId("forward"),
     math(sym("z", l, i), mo("="), sym("b", l, i), mo("+"), sum("j"), sym("w", l, pair(i, "j")), x("j")),
     [math(mo("="), mn(b[i]), mo("+"), inner(plus), mo("−"), mn(-minus), mo("="), mn(z)),
       el("span", { class: "quiet small" }, "  (bias, then all positive and all negative w", l === 2 ? "x" : "a", ")")],
-    math(sym("a", l, i), mo("="), applied(sym("z", l, i)), f === "linear" ? [] : [mo("="), applied(mn(z))], mo("="), mn(a)));
+    math(sym("a", l, i), mo("="), whole ? softmaxOf("z", i) : applied(sym("z", l, i)), f === "linear" || whole ? [] : [mo("="), applied(mn(z))], mo("="), mn(a)));
   const most = peak(row), share = peak(contributions), image = l === 2 ? "" : ` One cell for each neuron of layer ${l - 1}.`;
   weights.show(row, l - 1, most, ["weights ", math(sym("w", l, pair(i, "j")))], `blue +, orange −; full colour ${shown(most, 3)}.${image}`);
   parts.show(contributions, l - 1, share, ["contributions ", math(sym("w", l, pair(i, "j")), x("j"))], `what speaks for (+) and against (−) it; full colour ${shown(share, 3)}`);
   byId("curve-of-f").replaceChildren(functionPlot(F.f, z, a), el("figcaption", {}, "activation ", math(mi("a"), mo("="), applied(mi("z"))),
-    el("span", { class: "scale" }, f === "linear" ? "the output is z itself" : ["its slope here: ", math(mml("msup", {}, mi(F.symbol), mo("′")), mo("("), mi("z"), mo(")"), mo("="), mn(F.slope(z, a)))])));
+    el("span", { class: "scale" }, f === "linear" ? "the output is z itself" : whole ? `while the other z are as they are; its slope here: ${shown(F.slope(z, a), 3)}` : ["its slope here: ", math(mml("msup", {}, mi(F.symbol), mo("′")), mo("("), mi("z"), mo(")"), mo("="), mn(F.slope(z, a)))])));
 }
 
 /** The curve a = f(z), with the neuron's point on it. */
@@ -533,19 +577,25 @@ function functionPlot(f, z, a) {
 /** The cost, and error and derivatives of the chosen neuron. */
 function showLearning() {
   const { l, i, answer } = state, d = now.delta[l][i], below = now.a[l - 1];
-  const { f } = layers[l], slope = FUNCTIONS[f].slope(now.z[l][i], now.a[l][i]);
+  const { f, F } = layers[l], plain = f === "linear" || F.ofAll, slope = plain ? 1 : F.slope(now.z[l][i], now.a[l][i]);
   const y = i === answer ? 1 : 0;
   lines(byId("cost"), crossEntropy
-    ? math(sub("C", "x"), mo("="), mo("−"), mi("log"), mml("mspace", { width: "0.2em" }), softmaxOf(state.answer), mo("="), mn(now.cost))
+    ? math(sub("C", "x"), mo("="), mo("−"), mi("log"), mml("mspace", { width: "0.2em" }), softmaxOf("a", answer), mo("="), mn(now.cost))
+    : logLikelihood
+    ? math(sub("C", "x"), mo("="), mo("−"), mi("log"), mml("mspace", { width: "0.2em" }), sym("a", L, answer), mo("="), mn(now.cost))
     : math(sub("C", "x"), mo("="), mml("mfrac", {}, mn("1"), mn("2")), sum("i"), mml("msup", {}, mml("mrow", {}, mo("("), sym("a", L, "i"), mo("−"), sub("y", "i"), mo(")")), mn("2")), mo("="), mn(now.cost)));
   const tag = (name) => el("span", { class: "eq" }, name);
-  const primed = (arg) => (f === "linear" ? [] : [mo("·"), mml("msup", {}, mi(FUNCTIONS[f].symbol), mo("′")), mo("("), arg, mo(")")]);
-  const times = f === "linear" ? [] : [mo("·"), inner(slope)];
+  const primed = (arg) => (plain ? [] : [mo("·"), mml("msup", {}, mi(F.symbol), mo("′")), mo("("), arg, mo(")")]);
+  const times = plain ? [] : [mo("·"), inner(slope)];
   const rows = [];
   if (l === L) {
     const out = crossEntropy ? softmax(now.a[L])[i] : now.a[L][i];
-    const symbol = crossEntropy ? softmaxOf(i) : sym("a", l, i);
-    rows.push([tag("BP1"), math(sym("δ", l, i), mo("="), mo("("), symbol, mo("−"), sub("y", i), mo(")"), primed(sym("z", l, i)))],
+    const symbol = crossEntropy ? softmaxOf("a", i) : sym("a", l, i);
+    const gap = (k) => [mo("("), sym("a", l, k), mo("−"), sub("y", k), mo(")")];
+    if (F.ofAll && !logLikelihood) {  // every z changes every output
+      rows.push([tag("BP1"), math(sym("δ", l, i), mo("="), symbol, mo("·"), mo("("), gap(i), mo("−"), sum("k"), gap("k"), sym("a", l, "k"), mo(")"))],
+        math(mo("="), mn(out), mo("·"), mo("("), inner(out - y), mo("−"), inner(common(now.a[L], answer)), mo(")"), mo("="), mn(d)));
+    } else rows.push([tag("BP1"), math(sym("δ", l, i), mo("="), mo("("), symbol, mo("−"), sub("y", i), mo(")"), primed(sym("z", l, i)))],
       math(mo("="), mo("("), mn(out), mo("−"), mn(y), mo(")"), times, mo("="), mn(d)));
   } else {
     const { w } = layers[l + 1], back = now.delta[l + 1].reduce((s, v, k) => s + v * w[k * count(l) + i], 0);
@@ -728,7 +778,7 @@ listen();
 actions.push({ sample: 0 });
 refresh();
 if (L > 2) {  // a neuron that is neither fully on nor off
-  const undecided = (i) => FUNCTIONS[layers[2].f].slope(now.z[2][i], now.a[2][i]);
+  const undecided = (i) => layers[2].F.slope(now.z[2][i], now.a[2][i]);
   state.i = now.a[2].reduce((best, _, i) => (undecided(i) > undecided(best) ? i : best), 0);
 }
 refresh();

@@ -126,6 +126,50 @@ def test_a_sample_has_the_networks_outputs_and_the_lectures_errors(view, digits,
         assert math.isclose(found["C"], cost, rel_tol=1e-11)
 
 
+ACTIVATIONS = [
+    *[nn.Sigmoid(), nn.Tanh(), nn.ReLU(), nn.LeakyReLU(0.2), nn.LeakyReLU(), nn.ELU(0.7), nn.GELU(), nn.GELU("tanh")],
+    *[nn.SiLU(), nn.Softplus(), nn.Softplus(2.5, 3.0), nn.Softmax()],
+]
+
+
+@pytest.mark.parametrize("cost", ["quadratic", "other"])
+@pytest.mark.parametrize("f", ACTIVATIONS, ids=repr)
+def test_every_activation_has_the_networks_activities_and_errors(view, f, cost):
+    """Against backpropagation through the network itself: for one example dC/db is the error."""
+    _, examples = large(8, np.float64)
+    hidden = nn.Tanh() if isinstance(f, nn.Softmax) else f  # a softmax only at the end
+    rng = np.random.default_rng(3)
+    net = nn.Sequential(
+        *[nn.Linear(64, 9, rng=rng, dtype=np.float64), hidden, nn.Linear(9, 7, rng=rng, dtype=np.float64), hidden],
+        *[nn.Linear(7, 10, rng=rng, dtype=np.float64), f],
+    )
+    for p in net.parameters():
+        p.assign(4 * p.data)  # into the bends, on both sides
+    if cost == "other" and not isinstance(f, nn.Softmax):
+        net = nn.Sequential(*list(net)[:-1])
+    wanted_cost = nn.QuadraticCost() if cost == "quadratic" else None
+    tab = view(draw_digit_page(net, examples, cost=wanted_cost))
+    assert tab.inner_text("#check").startswith("✓ agrees with Python")
+    choose_answer(tab, 3)
+    for row in (4, 11):
+        thumb(tab, row).click()
+        found = numbers(tab)
+        x, y = Tensor(examples.x[row : row + 1]), Tensor(one_hot([3], dtype=np.float64))
+        out = net(x)
+        if cost == "quadratic":
+            c = nn.QuadraticCost()(out, y)
+        else:
+            c = -(out * y).sum().log() if isinstance(f, nn.Softmax) else nn.CrossEntropyLoss()(out, y)
+        net.zero_grad()
+        c.backward()
+        assert np.allclose(found["a"][4], out.data[0], rtol=1e-12, atol=1e-14)
+        assert math.isclose(found["C"], c.item(), rel_tol=1e-12)
+        for l, linear in enumerate([m for m in net if isinstance(m, nn.Linear)], start=2):
+            assert np.allclose(found["delta"][l], linear.bias.grad.data, rtol=1e-10, atol=1e-14), l
+    for place in ("#forward", "#backward", "#cost", "#curve-of-f", "#out-help"):
+        assert not {"NaN", "undefined"} & set(tab.inner_text(place).split())
+
+
 @pytest.mark.parametrize(("l", "i"), [(2, 4), (3, 9)])
 def test_a_neurons_contributions_and_derivatives(view, digits, trained, page, l, i):
     net = trained[0]

@@ -405,3 +405,53 @@ def test_e7_optimizer_and_schedule_are_as_before_the_epoch_too():
 
 def test_epochs_of_the_first_version_can_be_made_as_before():
     assert Epoch(1, 0.5, 9, 10, 1.0, 60).accuracy == 0.9
+
+
+# ---- the same callback in another training ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [lambda: EarlyStopping("cost", 1, min_delta=100.0), lambda: KeepBest("cost")])
+def test_a_callback_forgets_the_training_before(make):
+    """Else the second network would not be trained at all, and end with the parameters of the first."""
+    used = make()
+    net, cost, optimizer = setting()
+    nn.fit(net, cost, optimizer, toy(), 4, rng=0, progress=False, callbacks=[used])
+
+    def second(callback: Callback) -> tuple[dict[str, bytes], int]:
+        other = nn.MLP([2, 5, 3], rng=7)
+        sgd = optim.SGD(other.parameters(), 0.5)
+        history = nn.fit(other, cost, sgd, toy(seed=3), 4, rng=2, progress=False, callbacks=[callback])
+        return values(other), len(history.epochs)
+
+    assert second(used) == second(make())
+
+
+def test_a_callback_that_is_not_in_a_list_is_explained():
+    with pytest.raises(DataError, match=r"write callbacks=\[KeepBest"):
+        nn.fit(*setting(), toy(), 1, callbacks=KeepBest("cost"))
+
+
+def test_a_schedule_of_another_optimizer_is_no_schedule():
+    net, cost, optimizer = setting()
+    other = schedule.StepLR(optim.SGD(net.parameters(), 0.1), 1)
+    with pytest.raises(DataError, match="StepLR is of another optimizer"):
+        nn.fit(net, cost, optimizer, toy(), 1, schedule=other)
+
+
+def test_clipping_does_not_count_the_gradients_of_what_is_not_learned():
+    """They pile up, for the optimizer forgets only its own: the steps would become smaller and smaller."""
+
+    def costs(frozen: bool) -> list[float]:
+        net = nn.MLP([2, 5, 3], rng=1)
+        net[0].weight.requires_grad = net[0].bias.requires_grad = not frozen
+        sgd = optim.SGD(net[2].parameters(), 1.0)
+        return nn.fit(net, nn.QuadraticCost(), sgd, toy(), 4, rng=0, progress=False, clip_norm=0.05).costs
+
+    assert costs(frozen=False) == costs(frozen=True)
+
+
+def test_fit_without_a_terminal_at_all(monkeypatch):
+    """As under pythonw."""
+    monkeypatch.setattr("sys.stderr", None)
+    monkeypatch.setattr("sys.stdout", None)
+    assert len(nn.fit(*setting(), toy(), 1, rng=0).epochs) == 2

@@ -2,8 +2,10 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -460,6 +462,78 @@ def test_ctrl_c_in_training_keeps_the_model_and_ends_with_130(capsys, monkeypatc
     net = nn.load(tmp_path / "out" / "model.safetensors")
     accuracy = f"{100 * nn.accuracy(net, data.digits().test):.2f}"
     assert printed in ([], [accuracy])  # that of the model that was left, or none
+
+
+LONG = ["train", "--sizes", "64,10", "--batch", "3", "--epochs", "20", "--checkpoint", "run"]
+HEEDS_CTRL_C = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # also if in the background
+)
+
+
+def ended_early(*more: str, by: int) -> int:
+    """The exit code of a training in a process of its own, which gets a signal after its third checkpoint."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HEEDS_CTRL_C + "from nn.cli import main; sys.exit(main())", *LONG, *more],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    for _ in range(6000):
+        if process.poll() is not None or len(list(Path("run").glob("step-*.safetensors"))) > 2:
+            break
+        time.sleep(0.005)
+    process.send_signal(by)
+    return process.wait(timeout=120)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+@pytest.mark.parametrize(("signal_name", "code"), [("SIGKILL", -9), ("SIGINT", INTERRUPTED)])
+def test_the_same_command_goes_on_from_the_checkpoint_bit_for_bit(signal_name, code, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(cli_train, "_pictures", lambda *args: [])
+    assert run(*LONG[:-2], "--out", "unbroken") == OK
+    assert ended_early("--out", "out", by=getattr(signal, signal_name)) == code
+    files = sorted(Path("run").glob("step-*.safetensors"))
+    assert len(files) == 3  # the last ones
+    before = int(files[-1].stem.removeprefix("step-")) // 479  # updates in an epoch
+    assert 3 <= before < 20, "it had ended before the signal came"
+    capsys.readouterr()
+    assert run(*LONG, "--out", "out") == OK
+    out = capsys.readouterr().out
+    assert f"goes on from {files[-1]}: epoch {before}," in out
+    assert re.findall(r"epoch +(\d+)/20", out)[0] == str(before + 1)
+    assert Path("out/model.safetensors").read_bytes() == Path("unbroken/model.safetensors").read_bytes()
+    assert run(*LONG, "--out", "out") == OK  # it is over: nothing is done again
+    assert "epoch 20/20" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--out", "--checkpoint"])
+def test_a_folder_without_a_name_is_not_the_one_that_one_is_in(capsys, option, tmp_path):
+    assert "it is empty: write ." in wrong_use(capsys, "train", option, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_dir_without_mnist_is_no_silent_training_on_other_digits(capsys, tmp_path):
+    assert "write --data mnist too" in wrong_use(capsys, "train", "--data-dir", str(tmp_path))
+
+
+def test_a_checkpoint_goes_on_only_as_what_it_was(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(cli_train, "_pictures", lambda *args: [])
+    first = [*QUICK, "--checkpoint", "run", "--keep", "2"]
+    assert run(*first, "--out", "mine") == OK
+    assert run(*QUICK, "--out", "other") == OK
+    for option, value in [
+        *[("--eta", "1"), ("--momentum", "0.5"), ("--weight-decay", "0.1"), ("--init", "uniform"), ("--seed", "2")],
+        *[("--batch", "50"), ("--activation", "tanh"), ("--cost", "cross-entropy"), ("--sizes", "64,5,10")],
+    ]:
+        capsys.readouterr()
+        assert run(*first, option, value, "--out", "mine") == WRONG_USE
+        assert "does not fit" in capsys.readouterr().err
+    assert run(*first, "--seed", "2") == WRONG_USE
+    assert "--seed 1, and now it is --seed 2" in capsys.readouterr().err
+    assert run(*first, "--out", "other") == WRONG_USE
+    assert "other holds a model already" in capsys.readouterr().err
+    assert run(*first, "--epochs", "4", "--out", "mine") == OK  # on and on
+    assert len(list(Path("run").iterdir())) == 2
 
 
 def test_ctrl_c_anywhere_else_ends_with_130_and_one_word(capsys, monkeypatch):

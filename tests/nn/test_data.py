@@ -537,8 +537,8 @@ def test_mnist_takes_other_data_of_the_same_format(tmp_path: Path, toy: Toy) -> 
 def test_fashion_mnist_is_read_from_a_folder_and_has_names(
     tmp_path: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(DataError, match="which folder"):
-        data.fashion_mnist()
+    with pytest.raises(DataError, match=r"The folder .* does not hold all files"):
+        data.fashion_mnist(download=False)
     folder = toy.put(tmp_path / "clothes", ending=".gz")
     with pytest.raises(DataError, match="holds MNIST, the digits"):  # by mistake
         data.fashion_mnist(folder)
@@ -553,8 +553,8 @@ def test_fashion_mnist_is_read_from_a_folder_and_has_names(
         monkeypatch.setenv("TINYGRAD_EDU_FASHION_MNIST", str(folder))
     (folder / f"{toy.files[2].name}.gz").unlink()
     with pytest.raises(DataError) as caught:
-        data.fashion_mnist(folder)
-    for words in (toy.files[2].name, "not found", "not downloaded", "TINYGRAD_EDU_FASHION_MNIST"):
+        data.fashion_mnist(folder, download=False)
+    for words in (toy.files[2].name, "not found", "By hand", f"nn.data.fashion_mnist({str(folder)!r})"):
         assert words in str(caught.value)
 
 
@@ -819,7 +819,14 @@ def test_G6_redirects_are_never_a_downgrade(url: str, location: str, target: str
 
 def test_the_real_mirrors_are_two_and_https() -> None:
     assert len(data.MIRRORS) >= 2
-    assert all(url.startswith("https://") for url in data.MIRRORS)
+    assert all(url.startswith("https://") for url in data.MIRRORS + data.FASHION_MIRRORS)
+
+
+def test_fashion_mnist_has_the_names_and_sizes_of_mnist_and_hashes_of_its_own() -> None:
+    pairs = list(zip(data.MNIST_FILES, data.FASHION_FILES, strict=True))
+    assert all((a.name, a.size) == (b.name, b.size) for a, b in pairs)
+    assert len({file.sha256 for pair in pairs for file in pair}) == 8
+    assert all(len(bytes.fromhex(file.sha256)) == 32 for file in data.FASHION_FILES)
 
 
 def test_the_systems_proxy_is_used_but_not_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -862,6 +869,51 @@ def test_mnist_downloads_once_and_then_works_offline(toy: Toy, toy_mirror: Mirro
         umask = os.umask(0)
         os.umask(umask)
         assert (home / toy.files[0].name).stat().st_mode & 0o777 == 0o666 & ~umask  # a class can share it
+
+
+@pytest.fixture
+def clothes(toy: Toy, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """A small Fashion-MNIST, of which only the hash of each .gz is known, and a mirror that has it."""
+    pytest.importorskip("urllib3")
+    names = [file.name for file in toy.files]
+    parts = [255 - toy.images[:30], toy.labels[:30], 255 - toy.images[30:], toy.labels[30:]]
+    content = {name: idx(part) for name, part in zip(names, parts, strict=True)}
+    content[names[1]] = idx((np.arange(30) + 3) % 10)
+    bodies = {f"{name}.gz": packed(text) for name, text in content.items()}
+    files = tuple(
+        KnownFile(name, len(content[name]), hashlib.sha256(bodies[f"{name}.gz"]).hexdigest(), packed=True)
+        for name in names
+    )
+    monkeypatch.setattr(data, "FASHION_FILES", files)
+    mirror.routes |= {f"/{name}": answer(body) for name, body in bodies.items()}
+    return bodies
+
+
+def test_fashion_mnist_is_downloaded_verified_and_kept_packed(clothes: dict[str, bytes], mirror: Mirror) -> None:
+    home = data.cache_folder() / "fashion-mnist"
+    for _ in range(2):
+        found = data.fashion_mnist(validation=10, mirrors=[mirror.url])
+        assert {path.name: path.read_bytes() for path in home.iterdir()} == clothes
+        assert sorted(mirror.asked) == sorted(f"/{name}" for name in clothes)
+        assert found.train.labels.tolist() == [(i + 3) % 10 for i in range(20)]
+    name = data.FASHION_FILES[0].kept_name
+    (home / name).write_bytes(flipped(clothes[name], 500))
+    with pytest.raises(DataError, match=r"wrong bytes: SHA-256 .* for train-images-idx3-ubyte.gz"):
+        data.fashion_mnist(validation=10, download=False)
+    data.fashion_mnist(validation=10, mirrors=[mirror.url])
+    assert (home / name).read_bytes() == clothes[name]
+
+
+def test_other_clothes_from_a_mirror_are_refused(clothes: dict[str, bytes], mirror: Mirror) -> None:
+    name = data.FASHION_FILES[3].kept_name
+    mirror.routes[f"/{name}"] = answer(packed(idx(np.arange(12) % 10)))  # well-formed, and not those of the table
+    with pytest.raises(DataError, match="SHA-256"):
+        data.fashion_mnist(validation=10, mirrors=[mirror.url])
+    mirror.routes[f"/{name}"] = answer(clothes[name])
+    name = data.FASHION_FILES[0].kept_name
+    mirror.routes[f"/{name}"] = answer(packed(bytes(10_000_000)))  # a bomb; its hash is looked at before it is unpacked
+    with pytest.raises(DataError, match="SHA-256"), bounded_memory(4_000_000):
+        data.fashion_mnist(validation=10, mirrors=[mirror.url])
 
 
 def test_a_damaged_cache_is_fetched_again(toy: Toy, toy_mirror: Mirror) -> None:

@@ -50,7 +50,9 @@ def test_a_half_precision_array_travels_exactly():
     assert np.array_equal(unpacked(packed(values)), values)
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "linear"])
+@pytest.mark.parametrize(
+    "activation", ["sigmoid", "tanh", "relu", "linear", "leaky_relu", "elu", "gelu", "silu", "softplus"]
+)
 def test_the_reference_is_the_network_in_float64(activation):
     net = nn.MLP([64, 9, 7, 10], activation, rng=1, init="uniform", dtype=np.float64)
     x = pictures().x.astype(np.float64)
@@ -113,6 +115,17 @@ def test_the_history_travels_and_is_told():
 def test_the_cost_is_cross_entropy_where_the_outputs_are_linear_unless_told(output, cost, kind):
     net = nn.MLP([64, 10], output=output, rng=0)
     assert island(draw_digit_page(net, pictures(), cost=cost))["cost"] == kind
+
+
+def test_a_softmax_at_the_end_has_the_log_likelihood_and_not_two_softmaxes():
+    net = nn.Sequential(nn.Linear(64, 10, rng=0), nn.Softmax())
+    page = draw_digit_page(net, pictures())
+    assert island(page)["cost"] == "log-likelihood"
+    assert island(draw_digit_page(net, pictures(), cost=nn.QuadraticCost()))["cost"] == "quadratic"
+    assert "they sum to 1" in page.text
+    assert "they sum to 1" in page.svg
+    with pytest.raises(DataError, match="a softmax inside already"):
+        draw_digit_page(net, pictures(), cost=nn.CrossEntropyLoss())
 
 
 # ---- words and picture -----------------------------------------------------------------------------------
@@ -196,6 +209,9 @@ NETS = [
     (nn.Sequential(nn.Sigmoid(), nn.Linear(64, 10)), r"net\[0\] = Sigmoid\(\) does not come right after a Linear"),
     (nn.Sequential(nn.Linear(64, 10), nn.ReLU(), nn.Tanh()), r"net\[2\] = Tanh\(\) does not come right after"),
     (nn.Sequential(nn.Linear(64, 5), nn.Linear(6, 10)), r"net\[1\] = Linear\(6, 10\) takes 6 numbers.* 5 neurons"),
+    (nn.Sequential(nn.Linear(64, 10), nn.LogSoftmax()), r"net\[1\] is a LogSoftmax.*It knows Sigmoid, .*, Softmax"),
+    (nn.Sequential(nn.Linear(64, 9), nn.Softmax(), nn.Linear(9, 10)), r"net\[1\] = Softmax.*at the end"),
+    (nn.Sequential(nn.Linear(64, 10), nn.Softmax(dim=0)), r"net\[1\] = Softmax\(dim=0\).*of all outputs"),
     (nn.Sequential(), "no layers"),
     ("net", "net is a str"),
 ]

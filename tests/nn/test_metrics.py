@@ -209,3 +209,55 @@ def test_scores_of_nothing_and_of_what_is_no_class(name):
     ):
         with pytest.raises(DataError):
             wrong()
+
+
+# ---- what is no answer -----------------------------------------------------------------------------------
+
+
+def test_nan_is_a_wrong_answer_and_not_class_0():
+    x, labels = np.array(X, np.float32), np.zeros(5, int)
+    e = examples(X, labels)
+
+    class Spoilt(Module):
+        def forward(self, x):
+            return Tensor(np.where(np.arange(5)[:, None] == 4, np.nan, x.data))
+
+    assert nn.accuracy(Table(), e) == 2 / 5
+    assert nn.accuracy(Spoilt(), e) == 1 / 5
+    assert metrics.predict(Table(), x)[4] == 0
+
+
+def test_outputs_for_other_classes_are_refused():
+    """argmax of 1 output, or of 3 for 5 classes, is a number too."""
+    for n in (1, 2, 5):
+        e = Examples(np.ones((4, 3), np.float32), one_hot([0] * 4, n), np.zeros(4, int))
+        with pytest.raises(DataError, match=rf"outputs \(4, 3\).*one output for each of the {n} classes"):
+            nn.accuracy(Table(), e)
+        with pytest.raises(DataError, match="one output for each"):
+            metrics.top_k_accuracy(Table(), e, 1)
+
+
+def test_what_are_no_examples_is_explained():
+    e = examples(X, LABELS)
+    with pytest.raises(DataError, match=r"not a Dataset.  Write data.test"):
+        nn.accuracy(Table(), nn.Dataset("toy", e, None, e))
+    with pytest.raises(DataError, match=r"Write nn.Examples\(x, y, labels\)"):
+        nn.accuracy(Table(), (e.x, e.labels))
+    net = nn.MLP([3, 3], rng=0)
+    with pytest.raises(DataError, match=r"fit: test needs a nn.Examples"):
+        nn.fit(net, nn.QuadraticCost(), nn.optim.SGD(net.parameters(), 1.0), e, 1, test=(e.x, e.labels))
+
+
+def test_strange_arguments_are_explained():
+    class Flat(Module):
+        def forward(self, x):
+            return x.sum(axis=1)
+
+    x = np.array(X, np.float32)
+    with pytest.raises(DataError, match=r"one output for each class, \(N, n\): got outputs \(5,\)"):
+        nn.predict(Flat(), x)
+    for wrong in (0, -1, 2.5):
+        with pytest.raises(DataError, match="batch_size"):
+            metrics.outputs(Table(), x, wrong)
+    with pytest.raises(DataError, match="classes, how many there are"):
+        metrics.confusion_matrix([0], [0], "3")

@@ -92,6 +92,47 @@ def test_curves_without_test_examples_show_the_cost_alone():
     assert len(ax.figure.axes) == 1
 
 
+def validated(tested: bool = True) -> History:
+    """Cost of validation 0.9, -, 0.3; its accuracy 10, -, 60 %."""
+    rows = [(0, 0.8, 3, 0.9, 1), (1, 0.4, 6, None, None), (2, 0.1, 9, 0.3, 6)]
+    return History(
+        [
+            Epoch(k, c, r if tested else None, 12, 0.5, 20, None, vc, vr, 10 if vr is not None else 0)
+            for k, c, r, vc, vr in rows
+        ]
+    )
+
+
+@pytest.mark.parametrize("tested", [True, False])
+def test_curves_show_validation_where_there_is_any(tested):
+    ax = plot.curves(validated(tested))
+    lines = by_label(ax)
+    assert lines["cost C (training)"].tolist() == [[0, 1, 2], [0.8, 0.4, 0.1]]
+    assert lines["cost C (validation)"].tolist() == [[0, 2], [0.9, 0.3]]
+    assert lines["validation accuracy"].tolist() == [[0, 2], [10.0, 60.0]]
+    assert ("test accuracy" in lines) == tested
+    assert {text.get_text() for text in ax.get_legend().get_texts()} == set(lines)
+    assert ax.get_title() == (
+        "test accuracy 75.0 % after epoch 2" if tested else "validation accuracy 60.0 % after epoch 2"
+    )
+    assert ax.figure.axes[1].get_ylim() == (0, 80 if tested else 65)
+    ax.figure.canvas.draw()
+
+
+def test_curves_of_a_training_that_was_tested_from_the_second_epoch_on():
+    """As when it goes on from a checkpoint with test= added: the points stand over their epochs."""
+    late = history()
+    late.epochs[0] = Epoch(0, 0.8, None, 0, 0.5, 20)
+    assert by_label(plot.curves(late))["test accuracy"].tolist() == [[1, 2], [50.0, 75.0]]
+
+
+def test_two_histories_side_by_side_have_their_own_legends():
+    left, right = Figure().subplots(1, 2)
+    plot.curves(validated(), left)
+    plot.curves(validated(tested=False), right)
+    assert [len(ax.get_legend().get_texts()) for ax in (left, right)] == [4, 3]
+
+
 @pytest.mark.parametrize(
     ("percent", "expected"),
     [

@@ -27,7 +27,7 @@ from nn.callbacks import Callback, EarlyStopping, KeepBest
 from nn.data import Loader
 from nn.monitor import Monitor
 from nn.plain import flat, restored
-from nn.resume import Checkpoint, load_checkpoint, save_checkpoint
+from nn.resume import Checkpoint, Setting, load_checkpoint, save_checkpoint
 from tinygrad_edu import DataError, DtypeError, TrainingError
 
 spec = importlib.util.spec_from_file_location("kill_training", Path(__file__).parents[1] / "kill_training.py")
@@ -1012,3 +1012,63 @@ def test_copies_of_the_folder_go_on_too(tmp_path):
     digits_run(tmp_path / "run", epochs=1)
     shutil.copytree(tmp_path / "run", tmp_path / "copy")
     assert digits_run(tmp_path / "copy") == digits_run(tmp_path / "run")
+
+
+# ---- what could not be read again, and what differs ------------------------------------------------------
+
+
+def test_text_that_could_not_be_read_again_is_not_saved(tmp_path):
+    with pytest.raises(DataError, match=r"could not be read again.*Nothing was saved"):
+        save_checkpoint(tmp_path / "here", text="half a character: \ud800")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "said"),
+    [
+        ("SGD", "Adam", "'SGD' there, 'Adam' here"),
+        ({"lr": "0.1", "momentum": "0"}, {"lr": "0.1", "momentum": "0.9"}, "momentum = 0 there, 0.9 here"),
+        ({"lr": "0.1"}, {}, "lr = 0.1 there, None here"),
+        (["Linear(4, 3)", "Tanh()"], ["Linear(4, 3)", "ReLU()"], r"'Tanh\(\)' there, 'ReLU\(\)' here"),
+        (["Tanh()"], [], r"\['Tanh\(\)'\] there, \[\] here"),
+    ],
+)
+def test_a_setting_names_what_differs(there, here, said):
+    with pytest.raises(DataError, match=f"other thing: {said}.*nn.load_checkpoint"):
+        Setting({"thing": here}).load_state_dict({"thing": there})
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_a_device_stays_a_device(tmp_path):
+    """Root may replace /dev/null by a file, which then fills the disk of everybody."""
+    os.mkfifo(tmp_path / "pipe")
+    os.symlink(tmp_path / "pipe", tmp_path / "link")
+    for name in ("pipe", "link"):
+        with pytest.raises(OSError, match="a device or a pipe"):
+            nn.save(tmp_path / name, nn.MLP([2, 2], rng=0))
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert sorted(os.listdir(tmp_path)) == ["link", "pipe"]
+
+
+@pytest.mark.parametrize("what", ["activation", "lr", "dropout"])
+def test_a_checkpoint_of_another_network_of_the_same_shapes_is_refused(tmp_path, what):
+    """It would go on with another network, or with the old learning rate, and say nothing."""
+    labels = np.arange(12) % 3
+    data = nn.Examples(np.eye(3, dtype=np.float32)[labels], np.eye(3, dtype=np.float32)[labels], labels)
+
+    def train(epochs, change=None):
+        f = layers.Tanh() if change == "activation" else layers.Sigmoid()
+        net = layers.Sequential(
+            layers.Linear(3, 3, rng=0), f, layers.Dropout(0.2 if change == "dropout" else 0.1, rng=0)
+        )
+        sgd = optim.SGD(net.parameters(), 0.5 if change == "lr" else 0.1)
+        rates = schedule.LinearLR(sgd, 0.5, total_iters=3)
+        return nn.fit(
+            net, nn.QuadraticCost(), sgd, data, epochs, rng=0, progress=False, schedule=rates, checkpoint=tmp_path
+        )
+
+    train(2)
+    said = {"activation": r"'Sigmoid\(\)' there, 'Tanh\(\)' here", "lr": "lr = 0.1 there, 0.5 here", "dropout": "there"}
+    with pytest.raises(DataError, match=said[what]):
+        train(3, what)
+    assert len(train(3).epochs) == 4

@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -196,6 +197,40 @@ def test_a_history_without_tests_shows_the_cost_alone():
     html = history(rates=(None,) * 4)._repr_html_()
     assert list(curves(html)) == [False]
     assert "accuracy" not in html
+
+
+def dotted(html: str) -> list[list[float]]:
+    """The heights, from 0 to 1, of the dotted curves."""
+    found = []
+    for path in ET.fromstring(html).iter("{http://www.w3.org/2000/svg}path"):
+        if path.get("stroke-dasharray") == "1 4":
+            numbers = [float(n) for n in re.findall(r"-?[\d.]+", path.get("d"))]
+            found.append([(156.0 - y) / 130 for y in numbers[1::2]])
+    return found
+
+
+@pytest.mark.parametrize("rates", [(10.0, 92.0, 93.0), (None,) * 3])
+def test_a_history_shows_the_validation_examples_dotted(rates):
+    shown = history(rates, (0.5, 0.2, 0.1))
+    assert dotted(shown._repr_html_()) == []
+    figures = zip(shown.epochs, [1.0, 0.5, 0.25], [5, 45, 46], strict=True)
+    epochs = [replace(e, validation_cost=c, validation_right=r, validated=50) for e, c, r in figures]
+    html = History(epochs)._repr_html_()
+    cost, accuracy = dotted(html)
+    np.testing.assert_allclose(cost, [1, 0.5, 0.25], atol=1e-3)
+    np.testing.assert_allclose(accuracy[-2:], [0.5, 0.7], atol=1e-3)
+    assert "validation 0.2500 (92.0 %)" in html
+    assert "dotted: validation" in html
+    text = str(History(epochs))
+    assert text.splitlines()[2].startswith("epoch 2/2  cost 0.1000  validation 0.2500 (92.0 %)")
+
+
+def test_a_history_as_text_is_a_line_per_epoch():
+    assert str(History()) == "no epochs yet"
+    lines = str(history(interrupted=True, stopped="enough")).splitlines()
+    assert len(lines) == 6
+    assert lines[0] == "epoch 0/3  cost 0.5000  test  100/1000 (10.0 %)   before training"
+    assert lines[-2:] == ["interrupted: what was learned is kept", "stopped: enough"]
 
 
 def test_a_history_of_no_or_one_epoch_has_no_curve():

@@ -573,6 +573,7 @@ NOT_IN_PROGRAMS = {  # public names, and why no program uses them
     "capturing": "not an operation",
     "checked_index": "not an operation: test_jit.py",
     "fresh": "not an operation: test_jit.py",
+    "guard_object": "not an operation: test_jit.py",
     "guard": "not an operation: test_jit.py",
     "no_grad": "not an operation; the state machine enters and leaves it",
 }

@@ -203,3 +203,380 @@ def test_nan_and_infinities(name: str, dtype: str) -> None:
     except TypeError:
         pytest.skip("not of real numbers")
     b.check()
+
+
+def test_layouts_and_views() -> None:
+    """Images in all orders of their axes, windows, reshapes that move, keys with steps, None and negative numbers."""
+    rng = np.random.default_rng(4)
+    b = Builder()
+    x = b.argument(rng.standard_normal((3, 4, 5, 2)).astype("f4"))
+    for axes in [(3, 1, 0, 2), (2, 1, 3, 0), (0, 1, 2, 3), (1, 0, 3, 2)]:
+        y = b.do("transpose", x, axes=axes)
+        z = b.do("exp", b.do("add", y, 1))
+        b.result(z, b.do("sum", z, axis=(0, 2), keepdims=False), b.do("max", z, axis=(1,), keepdims=True))
+        b.result(b.do("reshape", z, shape=(-1, 4)), b.do("softmax", z, axis=(1, 2)), b.do("relu", b.do("negative", y)))
+    for key in [(slice(None, None, -1), 1), (None, Ellipsis, slice(1, 4, 2), -1), (slice(2, 0, -1), slice(3, 3)), (0, 1, 2, 1)]:
+        part = b.do("getitem", x, key=key)
+        b.result(part, b.do("multiply", part, part))
+    b.result(x, b.do("setitem", x, 7.0, key=(slice(None), 2)), b.do("scatter_add", x, key=(1,), shape=(2, 3, 4, 5, 2)))
+    b.check()
+
+
+def test_whole_numbers_wrap_and_truth_values() -> None:
+    b = Builder()
+    n = b.argument(np.array([1, -2, 3, 2**62, -(2**63)], np.int64))
+    small = b.argument(np.array([0, 1, 200, 255], np.uint8))
+    truth = b.argument(np.array([True, False, True, False, True]))
+    for name in ("add", "subtract", "multiply", "maximum", "minimum", "bitwise_and", "less", "equal"):
+        b.result(b.do(name, n, n), b.do(name, n, 3))
+        if name != "subtract":
+            b.result(b.do(name, truth, truth))
+    b.result(b.do("add", small, small), b.do("multiply", small, 3), b.do("negative", n), b.do("absolute", n))
+    b.result(b.do("divide", n, n), b.do("divide", small, 2), b.do("astype", small, dtype=np.dtype("f4")))
+    b.result(b.do("sum", truth, axis=(0,), keepdims=False), b.do("sum", n, axis=(0,), keepdims=True))
+    b.result(b.do("where", truth, n, 0), b.do("where", truth, 1.5, n), b.do("invert", truth), b.do("astype", n, dtype=np.dtype(bool)))
+    b.check()
+
+
+def test_single_numbers_are_weak_beside_arrays() -> None:
+    b = Builder()
+    x = b.argument(np.array([1.0, 2.0], "f4"))
+    lr, steps = b.read(0.1, "lr", number=True), b.read(3, "steps", number=True)
+    power = b.do("power", lr, steps)
+    b.result(b.do("multiply", lr, x), b.do("add", x, steps), b.do("multiply", power, x), power)
+    b.result(b.do("divide", b.constant(np.float32(2)), x), b.do("subtract", 1, lr))
+    executor = b.check()
+    first, *_ = executor.run(b.arguments, [0.5, 4], [])
+    np.testing.assert_array_equal(first, np.array([0.5, 1.0], "f4"))
+
+
+# ---- a step of the lecture's network -------------------------------------------------------------------------------
+
+
+def lecture_step(sizes: tuple[int, ...], examples: int, dtype: str = "f4") -> Builder:
+    """Forward, backward by BP1 to BP4, and w <- w - eta dC/dw."""
+    rng = np.random.default_rng(0)
+    b = Builder()
+    x = b.argument(rng.random((examples, sizes[0])).astype(dtype))
+    y = b.argument(rng.random((examples, sizes[-1])).astype(dtype))
+    eta = b.read(0.5, "eta", number=True)
+    layers = []
+    for l, (n_in, n_out) in enumerate(zip(sizes, sizes[1:], strict=False), 2):
+        w = b.read((rng.standard_normal((n_out, n_in)) / 10).astype(dtype), f"w{l}")
+        layers.append((w, b.read(rng.standard_normal(n_out).astype(dtype), f"b{l}")))
+    a = [x]
+    for w, bias in layers:
+        a.append(b.do("sigmoid", b.do("linear", a[-1], w, bias)))
+    b.result(b.do("quadratic_cost", a[-1], y))
+    delta = b.do("multiply", b.do("subtract", a[-1], y), 1 / examples)
+    for l in reversed(range(len(layers))):
+        w, bias = layers[l]
+        delta = b.do("multiply", delta, b.do("multiply", a[l + 1], b.do("subtract", 1, a[l + 1])))
+        dw = b.do("matmul", b.do("transpose", delta, axes=(1, 0)), a[l])
+        db = b.do("sum", delta, axis=(0,), keepdims=False)
+        below = b.do("matmul", delta, w)
+        for name, value, slope in ((f"w{l + 2}", w, dw), (f"b{l + 2}", bias, db)):
+            b.write(name, b.do("subtract", value, b.do("multiply", eta, slope)))
+            b.write(f"{name}.grad", slope)
+        delta = below
+    return b
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("sizes", [(784, 30, 10), (2, 2, 1), (1, 1), (65, 33, 17, 3), (300, 1, 7)])
+@pytest.mark.parametrize("examples", [1, 10, 7])
+def test_a_training_step(sizes: tuple[int, ...], examples: int, dtype: str) -> None:
+    executor = lecture_step(sizes, examples, dtype).check()
+    assert "part_1" not in executor.source  # all of it in C
+
+
+def test_a_scan_is_run_after_run_to_the_last_bit() -> None:
+    b = lecture_step((20, 9, 4), 5)
+    executor, n = CExecutor(b.program), 7
+    rng = np.random.default_rng(2)
+    xs, ys = rng.random((n, 5, 20)).astype("f4"), rng.random((n, 5, 4)).astype("f4")
+    reads, costs = list(b.reads), []
+    slots, kept = [place.key for _, place in b.program.reads], [p.key for p, v in b.program.writes if v is not None]
+    for t in range(n):
+        cost, *written = executor.run([xs[t], ys[t]], reads, [])
+        costs.append(cost)
+        for i, key in enumerate(slots):
+            if key in kept:
+                reads[i] = written[kept.index(key)]
+    for count in (n, n - 1, 1):
+        (stacked,), last = executor.scan(count, [xs[:count], ys[:count]], b.reads, [], {})
+        np.testing.assert_array_equal(stacked, np.array(costs[:count]))
+        assert last[0] == costs[count - 1]
+    (_, final) = executor.scan(n, [xs, ys], b.reads, [], {})
+    for a, z in zip(final, [cost, *written], strict=True):
+        np.testing.assert_array_equal(a, z)
+    half, _ = executor.scan(n, [np.asfortranarray(xs), ys], b.reads, [], {0: np.full(n, 0.5)})
+    np.testing.assert_array_equal(half[0], np.array(costs))
+
+
+def test_a_scan_with_host_steps_draws_and_swapped_places() -> None:
+    b = Builder()
+    x, noise = b.argument(np.ones(3)), b.draw(np.zeros(3))
+    p, q = b.read(np.array([1.0, 2.0, 3.0]), "p"), b.read(np.array([4.0, 5.0, 6.0]), "q")
+    b.result(b.do("add", b.do("cumsum", b.do("add", p, x), axis=0, reverse=False), noise))
+    b.write("p", q)
+    b.write("q", p)
+    executor = b.check()
+    rows, (_, new_p, new_q) = executor.scan(3, [np.ones((3, 3))], b.reads, [np.arange(9.0).reshape(3, 3)], {})
+    np.testing.assert_array_equal(new_p, b.reads[1])
+    np.testing.assert_array_equal(new_q, b.reads[0])
+    np.testing.assert_array_equal(rows[0][1], np.cumsum(b.reads[1] + 1) + [3, 4, 5])
+
+
+def test_results_are_new_and_stay_as_they_are() -> None:
+    b = Builder()
+    x = b.argument(np.arange(4.0))
+    b.result(b.do("multiply", x, 2.0), x, x, b.do("reshape", x, shape=(2, 2)))
+    executor = CExecutor(b.program)
+    kept = []
+    for k in range(6):
+        found = executor.run([np.arange(4.0) + k], [], [])
+        kept.append((k, found[0], found[0][1:3], found[1]))
+        if k % 2:
+            del found
+    for k, double, part, copy in kept:
+        np.testing.assert_array_equal(double, 2 * (np.arange(4.0) + k))
+        np.testing.assert_array_equal(part, double[1:3])
+        np.testing.assert_array_equal(copy, np.arange(4.0) + k)
+        assert double.flags.writeable
+    only_a_view = executor.run([np.arange(4.0)], [], [])[0][::2]
+    for k in range(3):
+        executor.run([np.full(4, float(k))], [], [])
+    np.testing.assert_array_equal(only_a_view, [0.0, 4.0])
+
+
+def test_an_index_that_does_not_exist_is_an_error() -> None:
+    b = Builder()
+    x, rows = b.argument(np.arange(12.0).reshape(4, 3)), b.argument(np.array([0, -1, 3]))
+    columns = b.constant(np.array([0, 1, 2]))
+    b.result(b.do("getitem", x, key=Derived(rows, np.array)), b.do("getitem", x, key=(Derived(rows, np.array), columns.sample)))
+    b.result(b.do("scatter_add", b.program.results[0], key=Derived(rows, np.array), shape=(4, 3)))
+    executor = b.check()
+    assert "part_1" not in executor.source
+    for bad in (4, -5, 2**40):
+        with pytest.raises(IndexError, match=f"index {bad} is out of bounds for axis 0 with size 4"):
+            executor.run([b.arguments[0], np.array([0, bad, 1])], [], [])
+    checked = Builder()
+    x, rows = checked.argument(np.arange(3.0)), checked.argument(np.array([2, 0]))
+
+    def only_positive(values: Any) -> Any:
+        if (values < 0).any():
+            raise IndexError("counts from 0")
+        return np.array(values)
+
+    checked.result(checked.do("getitem", x, key=Derived(rows, only_positive)))
+    executor = checked.check()
+    with pytest.raises(IndexError, match="counts from 0"):
+        executor.run([checked.arguments[0], np.array([-1, 0])], [], [])
+    (found,), _ = executor.scan(2, [np.arange(6.0).reshape(2, 3), np.array([[0, 0], [2, 1]])], [], [], {})
+    np.testing.assert_array_equal(found, [[0, 0], [5, 4]])
+
+
+def test_an_array_of_another_form_is_refused() -> None:
+    b = lecture_step((4, 3), 2)
+    executor = CExecutor(b.program)
+    with pytest.raises(ValueError, match="compiled for shape"):
+        executor.run([np.ones((3, 4), "f4"), b.arguments[1]], b.reads, [])
+    with pytest.raises(ValueError, match="compiled for shape"):
+        executor.run([np.ones((2, 4), "f8"), b.arguments[1]], b.reads, [])
+    with pytest.raises(ValueError, match="2 times shape"):
+        executor.scan(2, [np.ones((3, 2, 4), "f4"), b.arguments[1]], b.reads, [], {})
+    turned_round = np.asfortranarray(b.arguments[0])
+    for a, z in zip(executor.run([turned_round, b.arguments[1]], b.reads, []), executor.run(b.arguments, b.reads, []), strict=True):
+        np.testing.assert_array_equal(a, z)
+
+
+def test_thousands_of_single_numbers() -> None:
+    rng = np.random.default_rng(0)
+    b = Builder()
+    values = [b.read(np.float64(x), f"w{k}") for k, x in enumerate(rng.standard_normal(50))]
+    for _ in range(3000):
+        i, j = rng.integers(0, len(values), 2)
+        z = b.do("multiply", b.do("tanh", values[i]), values[j])
+        values.append(b.do("add", z, 0.5))
+    b.result(values[-1], values[200])
+    for k, v in enumerate(values[:50]):
+        b.write(f"w{k}", b.do("subtract", v, b.do("multiply", 0.1, values[-1 - k])))
+    b.check()
+
+
+# ---- the compiler and its cache ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "programs"
+    monkeypatch.setenv("TINYGRAD_EDU_CACHE", str(folder))
+    monkeypatch.setattr(c_compile, "_of_this_process", [])
+    return folder
+
+
+def tiny(number: float = 1.0) -> Builder:
+    b = Builder()
+    b.result(b.do("add", b.argument(np.arange(3.0)), number))
+    return b
+
+
+def test_the_second_time_nothing_is_compiled(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny().check()
+    assert cache.stat().st_mode & 0o777 == 0o700
+    calls: list[Any] = []
+    monkeypatch.setattr(c_compile, "_called", lambda command: calls.append(command))
+    tiny().check()
+    assert not calls
+    assert not [p for p in cache.iterdir() if p.name.startswith("new_")]
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "gone", "note"])
+def test_a_damaged_library_is_made_again(cache: Path, damage: str) -> None:
+    b = tiny(2.0)
+    (made,) = [CExecutor(b.program)._library._name]
+    library = cache / "elsewhere.so"
+    Path(made).rename(library)  # it stays loaded; its name is free
+    (note,) = [p for p in cache.iterdir() if not p.suffix]
+    if damage == "cut":
+        Path(made).write_bytes(library.read_bytes()[:1000])
+    elif damage == "changed":
+        Path(made).write_bytes(library.read_bytes()[:-1] + b"!")
+    elif damage == "note":
+        note.write_bytes(b"\xff\x00 no checksum")
+    b.check()
+
+
+def test_a_folder_of_others_is_not_used(cache: Path) -> None:
+    cache.mkdir(mode=0o777)
+    cache.chmod(0o777)
+    with pytest.warns(RuntimeWarning, match=r"programs can be written to by others"):
+        tiny(3.0).check()
+    assert not list(cache.iterdir())
+    tiny(4.0).check()  # it is said once
+
+
+def test_a_link_to_a_folder_of_others_is_not_used(cache: Path) -> None:
+    (cache.parent / "open").mkdir()
+    (cache.parent / "open").chmod(0o777)
+    cache.symlink_to(cache.parent / "open")
+    with pytest.warns(RuntimeWarning, match="can be written to by others"):
+        tiny(5.0).check()
+    assert not list((cache.parent / "open").iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_that_somebody_else_owns_is_not_used(cache: Path) -> None:
+    cache.mkdir()
+    os.chown(cache, 12345, 12345)
+    with pytest.warns(RuntimeWarning, match="belongs to somebody else"):
+        tiny(6.0).check()
+
+
+def test_no_folder_can_be_made(cache: Path) -> None:
+    cache.write_text("a file is in the way")
+    with pytest.warns(RuntimeWarning, match="cannot be made"):
+        tiny(7.0).check()
+
+
+def test_the_disk_is_full(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.write_text
+
+    def full(path: Path, *args: Any, **kwargs: Any) -> int:
+        if str(path).startswith(str(cache)):
+            raise OSError(28, "No space left on device")
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.warns(RuntimeWarning, match="No space left"):
+        tiny(8.0).check()
+    monkeypatch.setattr(c_compile, "_made", lambda *args: full(cache))
+    with pytest.raises(CompileError, match=r"^the compiled program cannot be written to .*No space left"):
+        tiny(9.0).check()
+
+
+@pytest.mark.parametrize(
+    ("compiler", "message"),
+    [
+        ("no-such-compiler", r"^CC='no-such-compiler' names a compiler that is not there$"),
+        ("'", r"^CC=.* is not a command$"),
+        ("false", r"^the C compiler false failed: it says nothing$"),
+    ],
+)
+def test_a_compiler_that_does_not_work(cache: Path, monkeypatch: pytest.MonkeyPatch, compiler: str, message: str) -> None:
+    monkeypatch.setenv("CC", compiler)
+    with pytest.raises(CompileError, match=message):
+        tiny(10.0).check()
+
+
+def test_there_is_no_compiler(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(cache))
+    monkeypatch.setattr(c_compile.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(CompileError, match=r"^no C compiler was found: install gcc or clang, or pip install ziglang$"):
+        tiny(11.0).check()
+
+
+def test_a_failing_compiler_is_quoted(cache: Path) -> None:
+    with pytest.raises(CompileError, match=r"failed: .*error: .*this_is_no_c"):
+        c_compile.compiled("this_is_no_c;")
+
+
+def test_two_processes_at_once(cache: Path) -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); sys.path.insert(0, sys.argv[2])\n"
+        "from test_c_executor import lecture_step\n"
+        "lecture_step((5, 4, 3), 2).check()"
+    )
+    root = Path(__file__).parents[2]
+    words = [sys.executable, "-c", code, str(root), str(Path(__file__).parent)]
+    running = [subprocess.Popen(words, stderr=subprocess.PIPE, env={**os.environ, "TINYGRAD_EDU_CACHE": str(cache)}) for _ in range(3)]
+    for process in running:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err.decode()
+
+
+# ---- memory --------------------------------------------------------------------------------------------------------
+
+CHECKED = """
+import sys
+sys.path[:0] = sys.argv[1:3]
+import numpy as np
+from tinygrad_edu.compiled import c_compile
+c_compile._FLAGS = (*c_compile._FLAGS, "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-sanitize=alignment")
+from test_c_executor import calls_of, lecture_step, turned, Builder
+from tinygrad_edu import TABLE
+import warnings
+warnings.simplefilter("ignore")
+for sizes, examples in [((784, 30, 10), 10), ((33, 17, 3), 7), ((1, 1), 1), ((100, 9), 3)]:
+    lecture_step(sizes, examples).check()
+    lecture_step(sizes, examples, "f8").check()
+b = Builder()
+for name in sys.argv[3:]:
+    for k, call in enumerate(calls_of(name, 6)):
+        values = [b.argument(turned(a) if k % 2 else a) for a in call.arrays]
+        try:
+            b.result(b.do(name, *values, **call.params))
+        except (TypeError, ValueError):
+            pass
+b.check()
+print("clean")
+"""
+PICKED = ["getitem", "scatter_add", "setitem", "concatenate", "matmul", "linear", "sum", "max", "softmax", "conv", "conv_dx"]
+PICKED += ["conv_dw", "max_pool", "top_places", "reshape", "transpose", "where", "add", "log_softmax", "quadratic_cost", "windows"]
+
+
+@pytest.mark.slow
+def test_no_access_out_of_bounds(cache: Path) -> None:
+    """With the compiler's own checks of every access: -fsanitize=address,undefined."""
+    command = c_compile.compiler()
+    found = subprocess.run([*command, "-print-file-name=libasan.so"], capture_output=True, text=True, check=False).stdout.strip()
+    if not Path(found).is_absolute() or not Path(found).exists():
+        pytest.skip("the compiler has no address sanitizer")
+    env = {**os.environ, "LD_PRELOAD": str(Path(found).resolve()), "ASAN_OPTIONS": "detect_leaks=0", "TINYGRAD_EDU_CACHE": str(cache)}
+    root = Path(__file__).parents[2]
+    words = [sys.executable, "-c", CHECKED, str(root), str(Path(__file__).parent), *PICKED]
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.strip() == "clean"

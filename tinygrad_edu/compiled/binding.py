@@ -35,6 +35,13 @@ class Binding:
         for question, answer in program.guards:
             word = self._asked(question)
             questions[word, repr(answer)] = f"{word} == {self._named('answer', answer)}"
+        for container, key, x in program.held:
+            word = self._named("o", container)
+            if key is None:
+                questions[word, "length"] = f"len({word}) == {x}"
+            else:
+                look = f"{word}.get({key!r})" if isinstance(container, dict) else f"{word}[{key}]"
+                questions[word, key] = f"{look} is {self._named('answer', x)}"
         lines = ["def look():"]
         for condition in questions.values():
             lines += [f"    if not ({condition}):", "        return None"]

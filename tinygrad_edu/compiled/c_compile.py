@@ -26,7 +26,7 @@ from ..errors import TinygradEduError
 __all__ = ["CompileError", "compiled", "instructions"]
 
 # Every number is what NumPy would give, NaN and infinities too: no -ffast-math.  Only sums of products may be taken
-# in another order, where the text says so.  Integers wrap around, as NumPy's do.
+# in another order, where the text says so.
 _FLAGS = (
     "-std=gnu11",
     "-march=native",
@@ -34,7 +34,6 @@ _FLAGS = (
     "-fno-trapping-math",
     "-ffp-contract=off",
     "-fopenmp-simd",
-    "-fwrapv",
     "-fPIC",
     "-shared",
 )
@@ -162,6 +161,8 @@ def compiled(source: str, quick: bool = False) -> ctypes.CDLL:
     """The C text as a loaded library.  quick: it is long, so the compiler is not to think much about it."""
     command = compiler()
     flags = ["-O1" if quick else "-O3", *_FLAGS]
+    if "__clang__" not in instructions():
+        flags.append("-fno-tree-pre")  # gcc: with it, a loop that takes several maxima becomes no vector loop
     words = (source, " ".join(command), " ".join(flags), _traits(tuple(command)))
     key = hashlib.sha256("\0".join(words).encode()).hexdigest()
     folder = _usable_folder()

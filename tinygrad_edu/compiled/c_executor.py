@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from .c_compile import CompileError, compiled, instructions
 from .c_lower import Step
@@ -111,6 +112,8 @@ class CExecutor:
             elif value is not seen[slot]:
                 seen[slot] = value = self._fitting(slot, value)
                 table[slot] = value.__array_interface__["data"][0]
+        for k, source, make, _ in self._it.derived:
+            self._derive(self._constants[k], make, _seen_as(seen[source.home.slot or 0], source))
         values: list[Any] = [None] * self._count
         for k, slot, made in self._outputs:
             values[k], table[slot] = _unused(made) or self._new(k, made)
@@ -124,6 +127,13 @@ class CExecutor:
                 seen[slot] = values[k]
                 table[slot] = table[self._first + k]
         return values
+
+    def _derive(self, place: Any, make: Any, value: Any) -> None:
+        """place[...] = make(value): an index, checked."""
+        made = make(value)
+        if np.shape(made) != place.shape:
+            raise ValueError(f"an index had shape {place.shape} when it was recorded, and has {np.shape(made)} now")
+        place[...] = made
 
     def _new(self, k: int, made: list[Any]) -> Any:
         """Memory for result k, and its address."""
@@ -216,11 +226,9 @@ class CExecutor:
         if not x.size:
             return np.empty(x.shape, x.dtype)
         if home.slot is not None:
-            memory = np.lib.stride_tricks.as_strided(memory, (home.size,), (size,))
-        else:
-            memory = np.ndarray((home.size,), x.dtype, memory, start)
-        strides = tuple(s * size for s in x.strides)
-        return np.lib.stride_tricks.as_strided(memory[x.offset :], x.shape, strides)
+            return _seen_as(memory, x)
+        memory = np.ndarray((home.size,), x.dtype, memory, start)
+        return as_strided(memory[x.offset :], x.shape, tuple(s * size for s in x.strides))
 
     # ---- many runs -------------------------------------------------------------------------------------
 
@@ -282,6 +290,15 @@ class CExecutor:
                 stride[slot] = x.home.nbytes
             alive.append(array)
             table[slot] = _address(array)
+        for k, source, make, x in it.derived:
+            of = alive[source.home.slot or 0]
+            array = np.empty((n, *x.shape), x.dtype)
+            changes = stride[source.home.slot or 0] > 0
+            for t in range(n):
+                self._derive(array[t], make, _seen_as(of[t] if changes else of, source))
+            alive.append(array)
+            table[len(it.inputs) + k] = _address(array)
+            stride[len(it.inputs) + k] = x.home.nbytes
         stacked, values = [], []
         for k, x in enumerate(it.outputs):
             is_result = k < len(program.results)
@@ -368,6 +385,13 @@ def _blas() -> dict[str, int]:
 
 def _homes(plan: Any) -> list[Any]:
     return [x.home for x in plan.it.inputs] + [s.out.home for s in plan.it.steps]
+
+
+def _seen_as(memory: Any, x: Cell) -> Any:
+    """The array that holds a home, as a Cell of it."""
+    size = x.dtype.itemsize
+    whole = as_strided(memory, (x.home.size,), (size,))
+    return as_strided(whole[x.offset :], x.shape, tuple(s * size for s in x.strides))
 
 
 def _in_bytes(x: Cell) -> tuple[int, ...]:

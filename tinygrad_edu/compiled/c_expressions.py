@@ -94,10 +94,10 @@ _ON_FLOATS: dict[str, Writer] = {
     "divide": _infix("/"),
     "power": _call("pow"),
     "float_power": _call("pow"),
-    "maximum": lambda w, t: f"({w[0]} > {w[1]}) | ({w[0]} != {w[0]}) ? {w[0]} : {w[1]}",
-    "minimum": lambda w, t: f"({w[0]} < {w[1]}) | ({w[0]} != {w[0]}) ? {w[0]} : {w[1]}",
-    "fmax": lambda w, t: f"({w[0]} >= {w[1]}) | ({w[1]} != {w[1]}) ? {w[0]} : {w[1]}",
-    "fmin": lambda w, t: f"({w[0]} <= {w[1]}) | ({w[1]} != {w[1]}) ? {w[0]} : {w[1]}",
+    "maximum": lambda w, t: f"{w[0]} != {w[0]} ? {w[0]} : {w[0]} > {w[1]} ? {w[0]} : {w[1]}",
+    "minimum": lambda w, t: f"{w[0]} != {w[0]} ? {w[0]} : {w[0]} < {w[1]} ? {w[0]} : {w[1]}",
+    "fmax": lambda w, t: f"{w[1]} != {w[1]} ? {w[0]} : {w[0]} >= {w[1]} ? {w[0]} : {w[1]}",
+    "fmin": lambda w, t: f"{w[1]} != {w[1]} ? {w[0]} : {w[0]} <= {w[1]} ? {w[0]} : {w[1]}",
     "hypot": _call("hypot"),
     "arctan2": _call("atan2"),
     "logaddexp": _helper("logaddexp"),
@@ -138,7 +138,7 @@ _ON_FLOATS: dict[str, Writer] = {
     "degrees": _scaled(180 / math.pi),
     "erf": lambda w, t: f"({name(t)})erf((double){w[0]})",
     "sigmoid": _helper("sigmoid"),
-    "relu": lambda w, t: f"({w[0]} > 0) | ({w[0]} != {w[0]}) ? {w[0]} : 0",
+    "relu": lambda w, t: f"{w[0]} <= 0 ? 0 : {w[0]}",
     "sign": lambda w, t: f"{w[0]} > 0 ? 1 : {w[0]} < 0 ? -1 : {w[0]} == 0 ? 0 : {w[0]}",
     "floor": _call("floor"),
     "ceil": _call("ceil"),
@@ -152,17 +152,29 @@ _ON_FLOATS: dict[str, Writer] = {
     "signbit": lambda w, t: f"signbit({w[0]}) != 0",
 }
 
+def _wrapping(sign: str) -> Writer:
+    """Integers wrap around, as NumPy's do; in C only those without a sign may."""
+
+    def write(w: Words, t: np.dtype[Any]) -> str:
+        a, b = w if len(w) == 2 else ("0", w[0])
+        if t.kind == "u":
+            return f"({name(t)})({a} {sign} {b})"
+        return f"({name(t)})((uint64_t){a} {sign} (uint64_t){b})"
+
+    return write
+
+
 _ON_INTEGERS: dict[str, Writer] = {
-    "add": _infix("+"),
-    "subtract": _infix("-"),
-    "multiply": _infix("*"),
+    "add": _wrapping("+"),
+    "subtract": _wrapping("-"),
+    "multiply": _wrapping("*"),
     "maximum": lambda w, t: f"{w[0]} > {w[1]} ? {w[0]} : {w[1]}",
     "minimum": lambda w, t: f"{w[0]} < {w[1]} ? {w[0]} : {w[1]}",
     "fmax": lambda w, t: f"{w[0]} > {w[1]} ? {w[0]} : {w[1]}",
     "fmin": lambda w, t: f"{w[0]} < {w[1]} ? {w[0]} : {w[1]}",
-    "negative": lambda w, t: f"-{w[0]}",
-    "absolute": lambda w, t: f"{w[0]} < 0 ? -{w[0]} : {w[0]}",
-    "square": lambda w, t: f"{w[0]} * {w[0]}",
+    "negative": _wrapping("-"),
+    "absolute": lambda w, t: f"{w[0]} < 0 ? {_wrapping('-')(w, t)} : {w[0]}",
+    "square": lambda w, t: _wrapping("*")([w[0], w[0]], t),
     "positive": _same,
     "relu": lambda w, t: f"{w[0]} > 0 ? {w[0]} : 0",
     "sign": lambda w, t: f"({w[0]} > 0) - ({w[0]} < 0)",

@@ -227,10 +227,12 @@ class _Reduction:
 
     def combined(self, a: str, b: str) -> str:
         if self.op in ("sum", "prod"):
-            return f"{a} {'+' if self.op == 'sum' else '*'} {b}"
+            written = expression("add" if self.op == "sum" else "multiply", [a, b], self.dtype, {})
+            assert written is not None
+            return written
         sign = ">" if self.op == "max" else "<"
-        larger = f"({b} {sign} {a}) | ({b} != {b})" if self.dtype.kind == "f" else f"{b} {sign} {a}"
-        return f"{larger} ? {b} : {a}"
+        nan = f"{b} != {b} ? {b} : " if self.dtype.kind == "f" else ""
+        return f"{nan}{b} {sign} {a} ? {b} : {a}"
 
 
 # ---- entries that move -----------------------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ class Lowered:
     cells: dict[Value, Any] = field(default_factory=dict)  # a Cell, or a number for a 0-d constant
     inputs: list[Cell] = field(default_factory=list)  # arguments, reads, draws: slots 0, 1, …
     constants: list[tuple[Cell, Any]] = field(default_factory=list)  # the slots after those
+    derived: list[tuple[int, Cell, Any, Cell]] = field(default_factory=list)  # (constant, its source, make, its Cell)
     outputs: list[Cell] = field(default_factory=list)  # of kept(): the last slots
     tops: dict[Home, Any] = field(default_factory=dict)  # the largest places of windows: (x, y, one Cell for each place)
 
@@ -457,13 +458,36 @@ def _index(it: Lowered, i: Instruction, k: int, key: Any) -> Cell | None:
     """An integer array that is part of a key."""
     if isinstance(key, Derived):
         cell = it.cells[key.source]
-        return cell if key.make is np.array and isinstance(cell, Cell) and cell.dtype.kind == "i" else None
+        if not isinstance(cell, Cell):
+            return None
+        if key.make is np.array and cell.dtype.kind == "i":
+            return cell
+        return _made_before(it, i, k, key, cell)
     if not isinstance(key, np.ndarray) or key.dtype.kind != "i" or not key.ndim:
         return None
     home = Home(f"{i.out!r}_key{k}", np.dtype(np.int64), key.size)
     cell = Cell(home, key.shape, contiguous(key.shape))
     home.slot = len(it.inputs) + len(it.constants)
     it.constants.append((cell, np.ascontiguousarray(key, dtype=np.int64)))
+    return cell
+
+
+def _made_before(it: Lowered, i: Instruction, k: int, key: Derived, source: Cell) -> Cell | None:
+    """An index that Python makes of an argument, and checks, before the run begins."""
+    slot = source.home.slot
+    if slot is None or slot >= len(it.inputs) or not source.shape:
+        return None
+    for known, of, make, cell in it.derived:
+        if make is key.make and of.home is source.home and (of.shape, of.strides, of.offset) == (source.shape, source.strides, source.offset):
+            return cell
+    sample = key.make(np.array(key.source.sample))
+    if not isinstance(sample, np.ndarray) or sample.dtype.kind != "i" or not sample.ndim:
+        return None
+    home = Home(f"{i.out!r}_key{k}", np.dtype(np.int64), sample.size)
+    cell = Cell(home, sample.shape, contiguous(sample.shape))
+    home.slot = len(it.inputs) + len(it.constants)
+    it.derived.append((len(it.constants), source, key.make, cell))
+    it.constants.append((cell, np.array(sample, np.int64, order="C")))
     return cell
 
 

@@ -20,6 +20,7 @@ import types
 import warnings
 from collections.abc import Callable
 from functools import lru_cache, partial, update_wrapper
+from html import escape
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
@@ -179,12 +180,33 @@ class Jit:
     @property
     def source(self) -> str:
         """The C, or the Python, that the latest program became."""
-        return str(self._known().executor.source)
+        return str(self._ready().executor.source)
 
     @property
     def executor_name(self) -> str:
         """What runs the latest program: "c" or "numpy"."""
-        return "numpy" if isinstance(self._known().executor, NumPyExecutor) else "c"
+        return "numpy" if isinstance(self._ready().executor, NumPyExecutor) else "c"
+
+    def __repr__(self) -> str:
+        return f"<jit of {getattr(self.function, '__name__', 'f')}: {self._state()}>"
+
+    def _state(self) -> str:
+        if self._latest is None:
+            return "not recorded yet"
+        if not self._latest.trusted:
+            return "recorded once, and once more before it is run"
+        n = len(self.program.code)
+        return f"{n} operation{'s' * (n != 1)}, {'C' if self.executor_name == 'c' else 'NumPy'}"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the line, the program, and what it became."""
+        parts = [f"<code>{escape(repr(self))}</code>"]
+        if (latest := self._latest) is not None:
+            parts.append(f"<details><summary>program</summary><pre>{escape(str(latest.program))}</pre></details>")
+            if latest.trusted:
+                language = "C" if self.executor_name == "c" else "Python"
+                parts.append(f"<details><summary>{language}</summary><pre>{escape(self.source)}</pre></details>")
+        return "\n".join(parts)
 
     def _thin(self, new: _Version) -> None:
         """Forget the oldest recordings: a counter among the arguments or settings must not fill the memory."""
@@ -201,6 +223,11 @@ class Jit:
         if self._latest is None:
             raise JitError("nothing was recorded yet: call the function first, twice with arguments of the same shapes")
         return self._latest
+
+    def _ready(self) -> _Version:
+        if not self._known().trusted:
+            raise JitError("recorded once, and nothing was made of it yet: call the function once more")
+        return self._known()
 
     # ---- recording -----------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ def settled(first: Program, second: Program, lines: dict[int, str]) -> Program:
     What both made for themselves is a constant.  Different: they do not do the same operations.
     JitError: they do, but with another constant, which comes from outside and would be frozen.
     """
-    for name in ("arguments", "reads", "draws", "code", "results", "writes", "actions", "guards"):
+    for name in ("arguments", "reads", "draws", "code", "results", "writes", "actions", "guards", "held"):
         if len(getattr(first, name)) != len(getattr(second, name)):
             raise Different(f"{len(getattr(first, name))} {name}, then {len(getattr(second, name))}")
     written = {place.key for place, _ in second.writes}
@@ -53,6 +53,7 @@ def settled(first: Program, second: Program, lines: dict[int, str]) -> Program:
     for (p, v1), (q, w1) in zip(first.writes, second.writes, strict=True):
         _same(p.key == q.key and (v1 and v1.index) == (w1 and w1.index), f"{q.name} gets another value")
     _same([answer for _, answer in first.guards] == [answer for _, answer in second.guards], "another setting")
+    _same(all(a[2] is b[2] for a, b in zip(first.held, second.held, strict=True)), "other layers or settings")
     second.reads = reads
     return second
 

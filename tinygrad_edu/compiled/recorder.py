@@ -42,6 +42,7 @@ class Recorder:
         self.stores: dict[Any, tuple[Place, Tensor]] = {}  # what was written with `write`
         self.places: dict[Any, tuple[Place, Tensor]] = {}  # what was read with `read`
         self.derived: dict[int, tuple[Any, Derived]] = {}
+        self.guarded: dict[int, Any] = {}
         self.settings: set[Tensor] = set()  # numbers as they were read
         self.checks: dict[Tensor, Callable[[Any], Any]] = {}  # of Tensors of indices
         self.made: set[Tensor] = set()
@@ -203,6 +204,15 @@ class Recorder:
     def guard(self, question: Callable[[], Any], answer: Any) -> None:
         """The program holds as long as question() == answer."""
         self.program.guards.append((question, answer))
+
+    def guard_object(self, owner: Any) -> None:
+        """The program holds as long as the object holds what it holds now."""
+        if id(owner) in self.guarded:
+            return
+        self.guarded[id(owner)] = owner
+        for container in (vars(owner), *(x for x in vars(owner).values() if type(x) is list)):
+            entries = container.items() if isinstance(container, dict) else enumerate(container)
+            self.program.held += [(container, None, len(container)), *((container, key, x) for key, x in entries)]
 
     # ---- what optimizers and the like tell -----------------------------------------------------------
 

@@ -62,14 +62,15 @@ def source(picture: Picture) -> str:
         edge_attr={"fontname": theme.FONT, "color": theme.ARROW, "penwidth": "0.9", "arrowsize": "0.55"},
     )
     for layer, members in picture.layers().items():
+        name, fill = picture.frame(layer)
         with graph.subgraph(name=f"cluster_{layer}") as cluster:
             cluster.attr(
-                label=gv.escape(picture.frame(layer)),
+                label=gv.escape(name),
                 labeljust="r",
                 fontsize="11",
                 fontcolor=theme.QUIET,
                 style="filled,rounded",
-                fillcolor=theme.LAYER_FILL,
+                fillcolor=fill,
                 color=theme.LAYER_LINE,
                 margin="10",
             )
@@ -89,8 +90,8 @@ def source(picture: Picture) -> str:
             weight="12" if start.kind == "operation" else "1",  # the main flow straight, the leaves from the side
             minlen="2" if start.layer != end.layer else "1",  # room for the leaves between two layers
         )
-    for i, j in picture.back:
-        graph.edge(f"n{i}", f"n{j}", style="dashed", constraint="false", color=theme.BACK, weight="0")
+    for i, j in picture.back:  # turned round, so that `dot` takes it for one of the flow
+        graph.edge(f"n{j}", f"n{i}", dir="back", style="dashed", color=theme.BACK, weight="0")
     text: str = graph.source
     return text
 
@@ -128,7 +129,8 @@ def _lines(box: Box) -> Iterator[str]:
     yield f'<TD ALIGN="LEFT">{title}</TD><TD WIDTH="12"></TD><TD ALIGN="RIGHT">{_font(box.what, 9)}</TD>'
     if box.formula:
         yield f'<TD ALIGN="LEFT" COLSPAN="3"><I>{_font("= " + box.formula, 10)}</I></TD>'
-    yield "<HR/>"
+    if box.rows:
+        yield "<HR/>"
     for label, value in box.rows:
         number = _font(value, 10, theme.ink(label, value))
         yield f'<TD ALIGN="LEFT">{_font(label, 9)}</TD><TD></TD><TD ALIGN="RIGHT">{number}</TD>'

@@ -17,6 +17,7 @@ from .formula import Symbol, formula
 from .notation import infix
 from .symbolic import local_derivative, passed_part
 from .text import literal, number, plain, subscript, values
+from .theme import LAYER_FILL, PHASE_FILLS
 
 __all__ = ["Box", "Picture", "layers_of", "read", "symbols_of"]
 
@@ -67,9 +68,9 @@ class Picture:
         """Of what it is a picture."""
         return self.title or next(box.symbol for box in self.boxes if box.root)
 
-    def frame(self, layer: int) -> str:
-        """What stands on the frame round these boxes."""
-        return self.frames[layer] if self.frames else f"layer {layer}"
+    def frame(self, layer: int) -> tuple[str, str]:
+        """What stands on the frame round these boxes, and its colour."""
+        return (self.frames[layer], PHASE_FILLS[layer]) if self.frames else (f"layer {layer}", LAYER_FILL)
 
     @property
     def caption(self) -> str:

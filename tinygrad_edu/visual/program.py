@@ -13,12 +13,12 @@ from ..compiled.program import Instruction, Place, Program, Value
 from ..errors import DrawingError
 from .formula import Symbol, formula
 from .picture import OUTSIDE, Box, Picture
-from .text import literal, subscript
+from .text import literal, subscript, values
 
 __all__ = ["PHASES", "phases", "read"]
 
 PHASES = ("forward", "backward", "update")
-MANY = 60  # boxes: above, phases are folded unasked
+MANY = 45  # boxes: above, phases are folded unasked
 _ROLES = "x y w b z a d e f h n p r cost".split()  # the symbols that `nn` gives, as in z2
 _GREEK = {"lr": "η", "eps": "ε", "momentum": "μ", "weight_decay": "λ"}  # settings, as in the lecture and the papers
 
@@ -57,10 +57,10 @@ def phases(program: Program) -> tuple[list[int], tuple[str, ...]]:
     return found, PHASES
 
 
-def _behind(program: Program, at: dict[Value, int], values: Iterable[Value]) -> set[int]:
-    """The instructions that these values come from."""
+def _behind(program: Program, at: dict[Value, int], ends: Iterable[Value]) -> set[int]:
+    """The instructions that these Values come from."""
     found: set[int] = set()
-    ahead = [at[v] for v in values if v in at]
+    ahead = [at[v] for v in ends if v in at]
     while ahead:
         i = ahead.pop()
         if i not in found:
@@ -85,15 +85,15 @@ def read(
 ) -> Picture:
     """The picture of a program; `arguments` are the names of the function's arguments, where they are known.
 
-    collapse  True: a box for each phase; or their names; None: from the last one on, as long as there are too many boxes
+    collapse  True: a box for each phase; or their names; None: the update where there are too many boxes, else all
     """
     found, names = phases(program)
     there = [k for k in range(3) if k in found]
     if collapse is None:
-        folds = [set(there[k:]) for k in range(len(there), 0, -1)]
-        pictures = (_picture(program, direction, found, names, fold, arguments) for fold in folds)
-        picture = next((p for p in pictures if len(p.boxes) <= MANY), None)
-        picture = picture or _picture(program, direction, found, names, set(there), arguments)
+        for fold in (set(), {2} & set(there), set(there)):
+            picture = _picture(program, direction, found, names, fold, arguments)
+            if len(picture.boxes) <= MANY:
+                break
     else:
         if not isinstance(collapse, bool) and not all(k in [names[p] for p in there] for k in collapse):
             words = ", ".join(repr(names[p]) for p in there)
@@ -123,9 +123,9 @@ def _picture(
     several = len(set(found)) > 1
     boxes: list[Box] = []
     where: dict[Value, int] = {}
-    for key, values in _outside(program, code, fold, numbers).items():
-        where |= dict.fromkeys(values, len(boxes))
-        boxes.append(_together(key, values, symbols) if key in _KINDS else _leaf(values[0], program, symbols))
+    for key, group in _outside(program, code, fold, numbers).items():
+        where |= dict.fromkeys(group, len(boxes))
+        boxes.append(_together(key, group, symbols) if key in _KINDS else _leaf(group[0], program, symbols))
     for k, step in code:
         if k in fold:
             steps = [s for p, s in code if p == k]
@@ -192,14 +192,18 @@ def _kind(v: Value, place: Place) -> str:
 
 
 def _shape(v: Value) -> str:
-    if not v.shape:
-        return f"one number, {v.dtype}" if v.dtype != np.float64 else "one number"
-    return f"{v.shape}" if v.dtype == np.float64 else f"{v.shape} {v.dtype}"
+    shape = f"{v.shape}" if v.shape else "one number"
+    return shape if v.dtype == np.float64 else f"{shape} {v.dtype}"
+
+
+def _shape_row(v: Value) -> list[tuple[str, str]]:
+    """As elsewhere: of an array, its shape; of a number nothing, if it is a float64."""
+    return [("shape", _shape(v))] if v.shape or v.dtype != np.float64 else []
 
 
 def _leaf(v: Value, program: Program, symbols: dict[Value, Symbol]) -> Box:
     """A value from outside."""
-    rows = [("shape", _shape(v))]
+    rows = _shape_row(v)
     place = next((place for read, place in program.reads if read is v), None)
     kind, name = "data", ""
     if place is not None:
@@ -216,6 +220,7 @@ def _leaf(v: Value, program: Program, symbols: dict[Value, Symbol]) -> Box:
         rows.append(("drawn", "at every run"))
     else:
         what = "constant"
+        rows.append(("value", values(np.asarray(v.sample))))
     symbol = str(symbols[v])
     known = (symbol, f"{symbols[v].base}{symbols[v].layer}")
     return Box(
@@ -231,14 +236,14 @@ def _leaf(v: Value, program: Program, symbols: dict[Value, Symbol]) -> Box:
     )
 
 
-def _together(kind: str, values: list[Value], symbols: dict[Value, Symbol]) -> Box:
+def _together(kind: str, group: list[Value], symbols: dict[Value, Symbol]) -> Box:
     """Several of a kind from outside, in one box."""
     rows: list[tuple[str, str]]
     if kind == "optimizer state":
-        count = Counter(v.name.partition(" of ")[0] for v in values)
-        rows = [(name, f"for {n} parameters" if n > 1 else "for one parameter") for name, n in count.items()]
+        count = Counter(v.name.partition(" of ")[0] for v in group)
+        rows = [(name, _for(n)) for name, n in count.items()]
     else:
-        rows = [(" ".join((str(symbols[v]), v.name if v.number else "")).strip(), _shape(v)) for v in values]
+        rows = [(" ".join((str(symbols[v]), v.name if v.number else "")).strip(), _shape(v)) for v in group]
     return Box(
         kind="parameter" if kind == "parameters" else "data",
         symbol=kind,
@@ -247,7 +252,7 @@ def _together(kind: str, values: list[Value], symbols: dict[Value, Symbol]) -> B
         formula="",
         rows=_few(rows),
         layer=None,
-        hint=", ".join(map(repr, values[:20])),
+        hint=", ".join(map(repr, group[:20])),
         root=False,
     )
 
@@ -257,12 +262,12 @@ def _operation(
 ) -> Box:
     kept = [place for place, v in program.writes if v is step.out]
     axis = step.params.get("axis")
-    rows = [("shape", _shape(step.out))]
+    rows = _shape_row(step.out)
     rows += [("kept as", literal(place.name)) for place in kept if _is_gradient(place)]
     rows += [("becomes", literal(place.name)) for place in kept if not _is_gradient(place)]
     return Box(
         kind="operation",
-        symbol=str(symbols[step.out]),
+        symbol=_bare(symbols[step.out]),
         name="",
         what=literal(step.op.name if axis is None else f"{step.op.name}, axis {str(axis).strip('(,)')}"),
         formula=_formula(step, symbols, numbers),
@@ -275,28 +280,35 @@ def _operation(
 
 def _formula(step: Instruction, symbols: dict[Value, Symbol], numbers: dict[Value, Any]) -> str:
     operands = [numbers.get(x, symbols[x]) if isinstance(x, Value) else x for x in step.inputs]
+    if symbols[step.out].base.endswith("ᵀ"):
+        return ""  # the symbol says it
     return formula(step.op, operands, step.params)
 
 
 def _phase(
     name: str, steps: list[Instruction], program: Program, symbols: dict[Value, Symbol], numbers: dict[Value, Any]
 ) -> Box:
-    """A folded phase: how many operations, and what it finds."""
-    kept: dict[Value, str] = {}
-    for place, v in program.writes:
-        if v is not None:
-            kept.setdefault(v, "" if _is_gradient(place) else literal(place.name))
-    rows = []
-    others: Counter[str] = Counter()  # of the state, which nobody wants to read one by one
+    """A folded phase: how many operations, and what they find."""
+    kept = {v: place for place, v in program.writes if v is not None and v not in program.results}
+    rows: list[tuple[str, str]] = []
+    state: Counter[str] = Counter()  # which nobody wants to read one by one
+    since: list[Instruction] = []
     for step in steps:
         v = step.out
-        if v in kept and " of " in kept[v]:
-            others[kept[v].partition(" of ")[0]] += 1
-        elif v in kept or (v.name and not others):
-            rows.append((str(symbols[v]), _shape(v) if v in kept else _formula(step, symbols, numbers)))
-        elif v in program.results:
-            rows.append((str(symbols[v]), "returned"))
-    rows = [*_few(rows), *((f"new {word}", f"for {n} parameters") for word, n in others.items())]
+        since.append(step)
+        if v in kept and kept[v].owner is None:
+            state[kept[v].name.partition(" of ")[0]] += 1
+        elif v in kept:
+            rows.append((_bare(symbols[v]), _shape(v)))
+        elif v.name or v in program.results:
+            done = [s.op.name for s in since if not s.op.view]
+            alone = len(since) == 1 and not step.op.view
+            how = _formula(step, symbols, numbers) if alone else " → ".join(done or [step.op.name])
+            rows.append((_bare(symbols[v]) + ", returned" * (v in program.results), how))
+        else:
+            continue
+        since = []
+    rows = [*_few(rows), *((f"new {word}", _for(n)) for word, n in state.items())]
     count = f"{len(steps)} operations" if len(steps) > 1 else "1 operation"
     return Box(
         kind="layer",
@@ -304,11 +316,15 @@ def _phase(
         name="",
         what=count,
         formula="",
-        rows=tuple(rows) or (("operations", str(len(steps))),),
+        rows=tuple(rows),
         layer=None,
         hint=f"{name}: {count}, folded",
-        root=any(step.out in program.results for step in steps),
+        root=False,
     )
+
+
+def _for(n: int) -> str:
+    return f"for {n} parameters" if n > 1 else "for one parameter"
 
 
 def _few(rows: list[tuple[str, str]], most: int = 12) -> tuple[tuple[str, str], ...]:
@@ -332,6 +348,10 @@ def _symbols(program: Program, arguments: Sequence[str]) -> dict[Value, Symbol]:
         symbols[v] = symbol
         taken.add(str(symbol))
 
+    gradients = any(_is_gradient(place) for place, _ in program.writes)
+    cost = [v for v in program.results[:1] if gradients and not v.shape and not v.name]
+    for v in cost:
+        put(v, Symbol("C"))
     for k, v in enumerate(program.arguments):
         given = literal(arguments[k], 12) if len(arguments) == len(program.arguments) else ""
         put(v, _named(v.name), Symbol(given) if given else None, Symbol("arg", None, subscript(k)))
@@ -345,10 +365,13 @@ def _symbols(program: Program, arguments: Sequence[str]) -> dict[Value, Symbol]:
         if w is not None and w not in symbols and _is_gradient(place) and (own := _owner(place)):
             put(w, _Known(f"∂C/∂{own}"))
     new = {w: place for place, w in program.writes if not _is_gradient(place) and place.owner is not None}
-    for z, d in _errors(program):
-        put(d, z)
+    maker = {step.out: step for step in program.code}
+    for symbol, d in _errors(program):
+        put(d, symbol)
     for step in program.code:
-        if step.out in new and step.out not in symbols:
+        if (known := _derived(step, maker, symbols)) is not None and step.out not in symbols:
+            put(step.out, known)
+        elif step.out in new and step.out not in symbols:
             put(step.out, _Known(f"new {_owner(new[step.out]) or ''}".strip()))
         elif step.out not in symbols:
             put(step.out, _named(step.out.name))
@@ -392,8 +415,28 @@ def _errors(program: Program) -> Iterable[tuple[Symbol, Value]]:
             case ("b", int(layer)) if step.op.name == "sum":
                 d = step.inputs[0]
                 if isinstance(d, Value) and d.shape == shapes.get(f"z{layer}") and not d.name:
-                    yield _Known(f"δ{_superscripted(layer)}" + ("/S" if d.shape[0] > 1 else "")), d
+                    delta = str(Symbol("δ", layer))
+                    yield _Known(f"({delta}/S)" if d.shape[0] > 1 else delta), d
 
 
-def _superscripted(layer: int) -> str:
-    return str(Symbol("", layer))
+def _derived(step: Instruction, maker: dict[Value, Instruction], symbols: dict[Value, Symbol]) -> Symbol | None:
+    """a (1 - a), with a = σ(z), is σ'(z); the transpose of what has a symbol is that symbol with a T."""
+    match step.op.name, step.inputs:
+        case "multiply", (Value() as a, Value() as other) if a in maker and other in maker:
+            first, second = maker[a], maker[other]
+            if first.op.name == "sigmoid" and second.op.name == "subtract" and second.inputs == (1, a):
+                return _Known(f"σ'({symbols[first.inputs[0]]})")
+        case "transpose", (Value() as x,) if _turned(step.params.get("axes")) and not symbols[x].below:
+            return _Known(f"{symbols[x]}ᵀ")
+    return None
+
+
+def _turned(axes: Any) -> bool:
+    """Rows become columns, and nothing else?"""
+    return axes in ((1, 0), (-1, -2))
+
+
+def _bare(symbol: Symbol) -> str:
+    """As it stands alone: δ/S, which is (δ/S) in a formula."""
+    text = str(symbol)
+    return text[1:-1] if text.startswith("(") and text.endswith(")") else text

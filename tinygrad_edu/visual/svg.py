@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from . import theme
@@ -15,6 +15,7 @@ __all__ = ["svg"]
 TITLE, LINE, PAD, GAP, MARGIN = 20.0, 15.0, 9.0, 14.0, 14.0
 HEAD = 16.0  # for "layer 2", above the boxes
 FOOT = 14.0  # for the caption, below them
+FREE, TRACK = 16.0, 5.0  # between the boxes and what is led round them, and between two of these
 
 
 def svg(picture: Picture) -> str:
@@ -24,6 +25,7 @@ def svg(picture: Picture) -> str:
     layers = [box.layer for box in picture.boxes]
     room = max((width(label, 8) for label in picture.labels), default=0.0) if flat else 0.0
     layout = place(sizes if flat else [(b, a) for a, b in sizes], picture.arrows, layers, room)
+    back = _back(picture.back, layout, sizes if flat else [(b, a) for a, b in sizes])
     turn = _Turn(layout, picture.direction, bool(picture.caption))
     w, h = turn.size
     about = f"Graph of the computation of {picture.subject}: {len(picture.boxes)} nodes"
@@ -32,8 +34,9 @@ def svg(picture: Picture) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{w:.0f}" height="{h:.0f}" viewBox="0 0 {w:.1f} {h:.1f}" '
         f'font-family="{theme.FONT}" role="img" aria-label="{escape(about)}">',
         '<rect width="100%" height="100%" fill="white"/>',
-        *(_frame(picture.frame(layer), turn.rect(frame)) for layer, frame in layout.frames.items()),
+        *(_frame(*picture.frame(layer), turn.rect(frame)) for layer, frame in layout.frames.items()),
         *(turn.arrow(route) for route in layout.routes),
+        *(turn.back(route) for route in back),
         *(turn.label(*one) for one in zip(layout.routes, picture.labels, strict=True) if one[1]),
     ]
     for i, (box, centre, size) in enumerate(zip(picture.boxes, layout.centres, sizes, strict=True)):
@@ -42,6 +45,22 @@ def svg(picture: Picture) -> str:
     if picture.caption:
         body.append(_text(picture.caption, MARGIN, h - 6, 9, theme.QUIET))
     return "\n".join([*body, "</svg>", ""])
+
+
+def _back(arrows: Sequence[tuple[int, int]], layout: Layout, sizes: Sequence[Point]) -> list[list[Point]]:
+    """The ways of arrows against the flow: round the outside, each on its own track.  The layout becomes larger."""
+    if not arrows:
+        return []
+    u0, v0, u1, v1 = layout.extent
+    routes = []
+    for k, (i, j) in enumerate(arrows):
+        (from_u, from_v), (to_u, to_v) = layout.centres[i], layout.centres[j]
+        start, end = from_u + sizes[i][0] / 2, to_u - sizes[j][0] / 2
+        down, up, side = start + FREE + TRACK * k, end - FREE - TRACK * k, v1 + FREE + TRACK * k
+        routes.append([(start, from_v), (down, from_v), (down, side), (up, side), (up, to_v), (end, to_v)])
+    us = [u for route in routes for u, _ in route]
+    layout.extent = min(u0, *us), v0, max(u1, *us), v1 + FREE + TRACK * len(arrows)
+    return routes
 
 
 class _Turn:
@@ -80,6 +99,16 @@ class _Turn:
         return (
             f'<path d="{" ".join(path)}" fill="none" stroke="{theme.ARROW}" stroke-width="0.9"/>'
             f'<polygon points="{head}" fill="{theme.ARROW}"/>'
+        )
+
+    def back(self, route: list[Point]) -> str:
+        """Straight and dashed, and its head."""
+        u, v = route[-1]
+        points = " ".join(self._at(*p) for p in [*route[:-1], (u - 6, v)])
+        head = f"{self._at(u, v)} {self._at(u - 7, v - 3)} {self._at(u - 7, v + 3)}"
+        return (
+            f'<polyline points="{points}" fill="none" stroke="{theme.BACK}" stroke-width="0.9" stroke-dasharray="5,3"/>'
+            f'<polygon points="{head}" fill="{theme.BACK}"/>'
         )
 
     def label(self, route: list[Point], text: str) -> str:
@@ -132,7 +161,8 @@ def _box(box: Box, x: float, y: float, w: float, h: float) -> Iterator[str]:
     if box.formula:
         base += LINE
         yield _text("= " + box.formula, left, base, 10, theme.QUIET, ' font-style="italic"')
-    yield f'<path d="M {left:.1f},{base + 5.5:.1f} H {right:.1f}" stroke="{theme.LAYER_LINE}" stroke-width="0.8"/>'
+    if box.rows:
+        yield f'<path d="M {left:.1f},{base + 5.5:.1f} H {right:.1f}" stroke="{theme.LAYER_LINE}" stroke-width="0.8"/>'
     base += 4
     for label, value in box.rows:
         base += LINE
@@ -150,7 +180,7 @@ def _rect(at: Frame, more: str) -> str:
     return f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"{more}/>'
 
 
-def _frame(name: str, at: Frame) -> str:
+def _frame(name: str, fill: str, at: Frame) -> str:
     x0, y0, x1, y1 = at
-    look = f' rx="8" fill="{theme.LAYER_FILL}" stroke="{theme.LAYER_LINE}"'
+    look = f' rx="8" fill="{fill}" stroke="{theme.LAYER_LINE}"'
     return _rect((x0, y0, x1 - x0, y1 - y0), look) + _text(name, x0 + 10, y0 + 17, 11, theme.QUIET)

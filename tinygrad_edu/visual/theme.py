@@ -11,6 +11,7 @@ ARROW = "#7A8494"
 BACK = "#1F5FA8"  # what a program writes back, as the parameters themselves
 LAYER_FILL = "#F7F8FA"
 LAYER_LINE = "#D9DEE5"
+PHASE_FILLS = (LAYER_FILL, "#FDF5F3", "#F1F6FD")  # forward, backward and update: as values, gradients and parameters
 
 
 class Look(NamedTuple):

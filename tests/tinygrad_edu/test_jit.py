@@ -1,0 +1,1338 @@
+"""jit against the same function without: what may never be frozen, mixed up or lost."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import gc
+import io
+import math
+import os
+import pickle
+import threading
+import tracemalloc
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nn
+import tinygrad_edu as te
+from nn import optim
+from tinygrad_edu import (
+    AnomalyError,
+    DtypeError,
+    GradientError,
+    JitError,
+    Op,
+    ShapeError,
+    Tensor,
+    capturing,
+    checkpoint,
+    detect_anomaly,
+    fresh,
+    grad,
+    guard,
+    hessian,
+    is_grad_enabled,
+    jvp,
+    no_grad,
+    value_and_grad,
+    vjp,
+)
+from tinygrad_edu.compiled import JitWarning
+from tinygrad_edu.tensor import record
+
+jit = functools.partial(te.jit, executor="numpy")
+THREE = np.array([1.0, 2.0, 3.0])
+
+
+def parameter(value: Any) -> Tensor:
+    return Tensor(value, requires_grad=True)
+
+
+def warm(f: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call it until it is replayed."""
+    for _ in range(3):
+        result = f(*args, **kwargs)
+    return result
+
+
+def replays(f: Any, *args: Any, **kwargs: Any) -> bool:
+    """Is the next call a replay?  (Nothing is recorded.)"""
+    recorded = []
+    f.on_record = lambda: recorded.append(1)
+    f(*args, **kwargs)
+    f.on_record = None
+    return not recorded
+
+
+@pytest.fixture(params=["numpy", "c"])
+def executor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if request.param == "c":
+        from tinygrad_edu.compiled import c_compile
+
+        try:
+            c_compile.compiler()
+        except c_compile.CompileError as error:
+            if os.environ.get("TINYGRAD_EDU_REQUIRE_TOOLS") == "1":
+                pytest.fail(f"TINYGRAD_EDU_REQUIRE_TOOLS=1, but {error}")
+            pytest.skip(str(error))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TINYGRAD_EDU_CACHE", str(tmp_path_factory.getbasetemp() / "jit-cache"))
+        yield request.param
+
+
+def close(a: Any, b: Any, executor: str = "numpy") -> None:
+    a, b = np.asarray(a), np.asarray(b)
+    if executor == "numpy":
+        np.testing.assert_array_equal(a, b, strict=True)
+    else:
+        np.testing.assert_allclose(a, b, rtol=1e-5 if a.dtype == np.float32 else 1e-12, atol=1e-6 if a.dtype == np.float32 else 1e-13)
+
+
+# ---- the catalogue ---------------------------------------------------------------------------------------
+
+RATE = 2.0
+
+
+def scaled(x: Any) -> Any:
+    return x * RATE
+
+
+@pytest.mark.parametrize("schedule", [True, False])
+def test_F1_the_learning_rate_and_the_count_of_steps_are_never_frozen(executor: str, schedule: bool) -> None:
+    """F1: a Python constant changes between calls."""
+    results = []
+    for kind in (None, executor):
+        w = parameter(np.linspace(-1, 1, 5))
+        optimizer = optim.Adam([w], lr=0.1)
+        decay = nn.schedule.ExponentialLR(optimizer, 0.9)
+
+        def step(x: Any) -> Any:
+            cost = (w * x - 1).square().sum()
+            optimizer.zero_grad()
+            cost.backward()
+            optimizer.step()
+            if schedule:
+                decay.step()
+            return cost
+
+        run = step if kind is None else te.jit(step, executor=kind)
+        costs = []
+        for k in range(12):
+            if not schedule:
+                optimizer.lr = 0.1 / (k + 1)
+            costs.append(run(Tensor(np.arange(5.0) + k)).item())
+        assert optimizer.state[0]["step"] == 12
+        results.append((costs, w.data, optimizer.lr))
+    for a, b in zip(*results, strict=True):
+        close(a, b, executor)
+
+
+def test_F1_a_number_that_the_function_looks_up_may_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F1: global numbers, closures, numbers in lists, of helpers and of nested functions under jit."""
+    here = globals()
+    inner = jit(lambda x: x * RATE)
+    factor, several, named = 2.0, [2.0, 0.0], {"a": 2.0}
+    functions = {
+        "global": (jit(lambda x: x * RATE), lambda v: monkeypatch.setitem(here, "RATE", v)),
+        "deeper": (jit(lambda x: (lambda: (lambda: x * RATE)())()), lambda v: monkeypatch.setitem(here, "RATE", v)),
+        "helper": (jit(lambda x: scaled(x)), lambda v: monkeypatch.setitem(here, "RATE", v)),
+        "partial": (jit(functools.partial(scaled)), lambda v: monkeypatch.setitem(here, "RATE", v)),
+        "nested": (jit(lambda x: inner(x)), lambda v: monkeypatch.setitem(here, "RATE", v)),
+        "list": (jit(lambda x: x * several[0]), lambda v: several.__setitem__(0, v)),
+        "dict": (jit(lambda x: x * named["a"]), lambda v: named.__setitem__("a", v)),
+    }
+
+    def set_factor(value: float) -> None:
+        nonlocal factor
+        factor = value
+
+    functions["closure"] = jit(lambda x: x * factor), set_factor
+    for name, (f, change) in functions.items():
+        assert warm(f, 1.0).item() == 2.0, name
+        change(7.0)
+        assert [f(1.0).item() for _ in range(3)] == [7.0] * 3, name
+        change(2.0)
+        assert f(3.0).item() == 6.0, name
+        assert replays(f, 3.0), name
+
+
+def test_F1_numbers_are_told_apart_by_type_and_sign() -> None:
+    """F1: 1 is not 1.0, 0.0 not -0.0, and NaN is NaN."""
+    number: Any = 1
+    f = jit(lambda x: x * number)
+    assert warm(f, np.arange(3)).dtype.kind == "i"
+    number = 1.0
+    assert f(np.arange(3)).dtype == np.float64
+    number = 0.0
+    warm(f, THREE)
+    number = -0.0
+    assert np.signbit(f(THREE).data).all()
+    number = math.nan
+    warm(f, THREE)
+    assert replays(f, THREE)
+
+
+def test_F2_results_that_are_kept_stay_as_they_were(executor: str) -> None:
+    """F2: buffers are used again, results are not."""
+    f = te.jit(lambda x: (x.sum(), x * 2, x + x.sum()), executor=executor)
+    kept = [f(np.full(40, k + 1.0)) for k in range(8)]
+    for k, (total, twice, plus) in enumerate(kept):
+        close(total.data, 40.0 * (k + 1), executor)
+        close(twice.data, np.full(40, 2.0 * (k + 1)), executor)
+        close(plus.data, np.full(40, 41.0 * (k + 1)), executor)
+
+
+def test_F3_a_branch_that_flips_is_recorded_anew() -> None:
+    """F3: the branch looks at a flag, a mode, an int."""
+    net = nn.Sequential(nn.Linear(3, 3, rng=1), nn.Dropout(0.5, rng=2))
+    f = jit(lambda x, flag: net(x) * (2 if flag else 3))
+    x = np.ones((2, 3), np.float32)
+    net.eval()
+    plain = net(Tensor(x)).data
+    for flag, factor in [(True, 2), (True, 2), (True, 2), (False, 3), (1, 2), (0, 3), (False, 3), (False, 3), (True, 2)]:
+        close(f(x, flag).data, plain * factor)
+    net.train()
+    assert any((f(x, True).data == 0).any() for _ in range(9))
+    net.eval()
+    close(f(x, True).data, plain * 2)
+    assert replays(f, x, True)
+
+
+def test_F3_what_python_does_besides_happens_while_it_is_recorded() -> None:
+    """F3: print and append in the body.  A list that the function looks up is part of the program."""
+    out = io.StringIO()
+    seen: list[Any] = []
+
+    @jit
+    def printing(x: Any) -> Any:
+        print("recorded")
+        return x + 1
+
+    with redirect_stdout(out):
+        assert [printing(float(k)).item() for k in range(5)] == [1, 2, 3, 4, 5]
+    assert out.getvalue() == "recorded\n" * 2
+
+    @jit
+    def appending(x: Any) -> Any:
+        seen.append(len(seen))
+        return x + len(seen)
+
+    assert [appending(0.0).item() for _ in range(5)] == [1, 2, 3, 4, 5], "slow, and not wrong"
+
+
+def test_F3_a_branch_on_a_value_is_refused() -> None:
+    """F3: where(…) is the branch that can be recorded."""
+    with pytest.raises(JitError, match=r"if t: .*test_jit.py:\d+.*where\(condition, a, b\)"):
+        jit(lambda x: x if x > 0 else -x)(1.0)
+    f = jit(lambda x: te.where(x > 0, x, -x))
+    assert [f(v).item() for v in (1.0, 2.0, -3.0, 4.0, -5.0)] == [1, 2, 3, 4, 5]
+
+
+def test_F4_shapes_dtypes_and_keywords_may_change_at_any_call(executor: str) -> None:
+    """F4: the last partial batch, float32 after float64, arguments by name and in another order."""
+    w = parameter(np.arange(4.0))
+
+    def f(x: Any, y: Any = 1.0, *, scale: Any = 1.0) -> Any:
+        return ((x - y) * w * scale).sum(axis=0)
+
+    g = te.jit(f, executor=executor)
+    rng = np.random.default_rng(1)
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    for _ in range(4):
+        for rows in (5, 5, 2):
+            x, y = rng.random((rows, 4)), rng.random((rows, 4))
+            calls += [((x, y), {}), ((y, x), {}), ((x,), {"y": y}), ((), {"y": y, "x": x}), ((), {"x": x, "y": y})]
+            calls += [((x.astype(np.float32), y), {"scale": 0.5}), ((x, 2.0), {"scale": rng.random()}), ((x,), {})]
+    for args, kwargs in calls:
+        as_tensors = [Tensor(a) for a in args], {k: Tensor(v) for k, v in kwargs.items()}
+        close(g(*args, **kwargs).data, f(*as_tensors[0], **as_tensors[1]).data, executor)
+
+
+LAYOUTS: dict[str, Callable[[Any], Any]] = {
+    "F": np.asfortranarray,
+    "transposed": lambda x: np.ascontiguousarray(x.T).T,
+    "every other": lambda x: np.repeat(x, 2, axis=-1)[:, ::2],
+    "backwards": lambda x: x[::-1, ::-1].copy()[::-1, ::-1],
+    "broadcast": lambda x: np.broadcast_to(x[:1], x.shape),
+    "read-only": lambda x: np.frombuffer(x.tobytes()).reshape(x.shape),
+    "big-endian": lambda x: x.astype(">f8"),
+    "one row": lambda x: x[:1][::-1],
+    "one column, backwards": lambda x: x[::-1, :1],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_F4_arrays_in_any_order_of_memory(layout: str, executor: str) -> None:
+    """F4: strided, F-ordered, read-only, big-endian arguments: first in C order, then so, and the other way round."""
+
+    def f(x: Any) -> Any:
+        return np.sinh(x), x.sum(axis=0), (x * x) @ x.T, np.exp(x) / x.sum(), x[::-1].reshape(-1)
+
+    rng = np.random.default_rng(2)
+    for first_plain in (True, False):
+        g = te.jit(f, executor=executor)
+        for k in range(6):
+            x = LAYOUTS[layout](rng.random((17, 5)))
+            x = np.array(x, np.float64, order="C") if (k < 3) == first_plain else x
+            before = x.copy()
+            for a, b in zip(g(x), f(Tensor(x)), strict=True):
+                close(a.data, b.data, executor)
+            assert (x == before).all()
+
+
+def test_F5_aliases_among_arguments_and_results(executor: str) -> None:
+    """F5: f(x, x); results fed back as arguments; an argument, a view, a constant as a result."""
+    f = te.jit(lambda x, y: (x + y, x, y.T, x * 1, Tensor([7.0])), executor=executor)
+    x = np.arange(4.0).reshape(2, 2)
+    for k in range(5):
+        total, same, turned, once, seven = f(x, x)
+        close(total.data, 2 * x, executor)
+        for t, expected in ((same, x), (turned, x.T), (once, x), (seven, [7.0])):
+            assert t.tolist() == np.asarray(expected).tolist()
+            assert not np.shares_memory(t.data, x)
+        kept = same.tolist()
+        x[0, 0] = 100 + k
+        assert same.tolist() == kept
+    value = Tensor(np.ones((2, 2)))
+    expected = np.ones((2, 2))
+    for _ in range(6):
+        value = f(value, value)[0]
+        expected = expected + expected
+        close(value.data, expected, executor)
+    g = te.jit(lambda a, b: a * 10 + b, executor=executor)
+    assert [g(float(k), float(k + 1)).item() for k in range(5)] == [10.0 * k + k + 1 for k in range(5)]
+
+
+READS: dict[str, Callable[[Any], Any]] = {
+    "float": float,
+    "int": int,
+    "bool": bool,
+    "complex": complex,
+    "math": math.sqrt,
+    "item": lambda t: t.item(),
+    "numpy": lambda t: t.numpy(),
+    "data": lambda t: t.data,
+    "tolist": lambda t: t.tolist(),
+    "np.array": np.array,
+    "np.asarray": np.asarray,
+    "np.float64": np.float64,
+    "np.full": lambda t: np.full(3, t),
+    "index of a list": lambda t: [1, 2, 3][t.astype(int)],
+    "range": lambda t: range(t.astype(int)),
+    "slice": lambda t: (t * np.ones(3))[: t.astype(int)],
+    "number as index": lambda t: (t * np.ones(3))[t.astype(int)],
+    "shape": lambda t: (t * np.ones(4)).reshape(t.astype(int)),
+    "mask": lambda t: (t * np.ones(3))[t * np.ones(3) > 0],
+    "mask of an array": lambda t: np.ones(3)[t * np.ones(3) > 0],
+    "argwhere": lambda t: te.nonzero(t * np.ones(3)),
+    "f-string": lambda t: f"{t:.3f}",
+    "np.allclose": lambda t: np.allclose(t, 1),
+    "np.array_equal": lambda t: np.array_equal(t, t),
+    "assert_allclose": lambda t: np.testing.assert_allclose(t, t),
+    "in": lambda t: t in [1, 2],
+    "sorted": lambda t: sorted([t, t + 1]),
+    "max of two": lambda t: max(t, t + 1),
+    "== as a branch": lambda t: 1 if t == 1.0 else 0,
+    "pickle": pickle.dumps,
+    "deepcopy": copy.deepcopy,
+    "roll by it": lambda t: np.roll(np.arange(3.0) * t, t.astype(int)),
+    "repeat by it": lambda t: np.repeat(t * np.ones(2), t.astype(int)),
+}
+
+
+@pytest.mark.parametrize("how", READS)
+def test_F6_a_value_that_is_read_while_recording_raises_and_names_the_line(how: str) -> None:
+    """F6: float, bool, item, numpy, data, tolist, np.array, index, mask, format, allclose."""
+    line = READS[how].__code__.co_firstlineno if hasattr(READS[how], "__code__") else None
+
+    def f(t: Any) -> Any:
+        READS[how](t)
+        return t * 2
+
+    own = f.__code__.co_firstlineno + 1
+    lines = {f"test_jit.py:{own}", f"test_jit.py:{line}"}
+    g = jit(f)
+    for _ in range(2):
+        with pytest.raises(JitError) as caught:
+            g(1.0)
+        message = str(caught.value)
+        assert any(here in message for here in lines), message
+        assert capturing() is None
+    READS[how](Tensor(1.0))  # and outside it is allowed
+
+
+def test_F7_dropout_draws_the_stream_of_the_eager_step() -> None:
+    """F7: five replays, five masks, those of the eager stream; also by scan."""
+    x = np.ones((4, 50), np.float32)
+    layers = [nn.Sequential(nn.Dropout(0.4, rng=3), nn.Dropout(0.2, rng=4)) for _ in range(3)]
+    expected = [layers[0](Tensor(x)).data for _ in range(12)]
+    f, g = jit(lambda x: layers[1](x)), jit(lambda x: layers[2](x))
+    found = [f(x).data for _ in range(12)]
+    close(np.array(found), np.array(expected))
+    assert len({a.tobytes() for a in found}) == 12
+    close(g.scan(np.stack([x] * 12)).data, np.array(expected))
+
+
+class Scaler:
+    def __init__(self, w: float) -> None:
+        self.w, self.shift = Tensor(w), 0.0
+
+    @jit
+    def step(self, x: Any) -> Any:
+        return self.w * x + self.shift
+
+    @staticmethod
+    @jit
+    def plain(x: Any) -> Any:
+        return x * 3
+
+    def __call__(self, x: Any) -> Any:
+        return self.w * x
+
+
+class Louder(Scaler):
+    @jit
+    def step(self, x: Any) -> Any:
+        return 10 * super().step(x)
+
+
+def test_F8_instances_share_nothing() -> None:
+    """F8: two instances, one decorated method: 10 and 15."""
+    a, b, c = Scaler(2.0), Scaler(3.0), Louder(2.0)
+    for _ in range(4):
+        assert (a.step(5.0).item(), b.step(5.0).item(), c.step(5.0).item()) == (10.0, 15.0, 100.0)
+    a.shift = 1.0
+    assert (a.step(5.0).item(), b.step(5.0).item()) == (11.0, 15.0)
+    assert Scaler.step(b, 5.0).item() == 15.0
+    assert a.step.scan(THREE).tolist() == [3.0, 5.0, 7.0]
+    assert b.step.scan(THREE).tolist() == [3.0, 6.0, 9.0]
+    assert warm(Scaler.plain, 2.0).item() == 6.0 == warm(a.plain, 2.0).item()
+    gone = weakref.ref(a)
+    del a
+    gc.collect()
+    assert gone() is None
+
+
+def test_F9_new_values_modes_and_layers_are_seen(executor: str) -> None:
+    """F9: load_state_dict, assign, eval(), another parameter, another layer, another setting after the recording."""
+    net = nn.Sequential(nn.Linear(3, 4, rng=1), nn.LeakyReLU(), nn.Dropout(0.5, rng=2), nn.Linear(4, 2, rng=3))
+    net.eval()
+    f = te.jit(lambda x: net(x), executor=executor)
+    x = np.random.default_rng(5).standard_normal((6, 3)).astype(np.float32)
+
+    def agrees() -> None:
+        for _ in range(3):
+            close(f(x).data, net(Tensor(x)).data, executor)
+
+    agrees()
+    net.load_state_dict({name: value * 2 for name, value in net.state_dict().items()})
+    agrees()
+    assert replays(f, x)
+    net.layers[0].weight.data = np.asfortranarray(net.layers[0].weight.data - 1)  # in another order of memory
+    agrees()
+    assert replays(f, x)
+    net.layers[0].weight = parameter(np.ones((4, 3), np.float32))
+    agrees()
+    net.layers[1] = nn.Tanh()
+    agrees()
+    net.layers[1] = nn.LeakyReLU(0.5)
+    agrees()
+    net.layers[1].negative_slope = 0.25
+    agrees()
+    net.layers.append(nn.Sigmoid())
+    agrees()
+    net.layers[2].p = 0.0
+    net.train()
+    agrees()
+
+
+def test_F9_a_frozen_parameter_stays() -> None:
+    """F9: requires_grad = False after the recording, and True again."""
+    a, b = parameter(1.0), parameter(2.0)
+    optimizer = optim.SGD([a, b], lr=0.25)
+
+    @jit
+    def step(x: Any) -> None:
+        optimizer.zero_grad()
+        (a * b * x).backward()
+        optimizer.step()
+
+    warm(step, 0.5)
+    b.requires_grad = False
+    before = a.item(), b.item()
+    warm(step, 0.5)
+    assert b.item() == before[1]
+    assert a.item() != before[0]
+    b.requires_grad = True
+    step(0.5)
+    assert b.item() != before[1]
+
+
+OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
+    "SGD": lambda p: optim.SGD(p, lr=0.1),
+    "momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
+    "RMSprop": lambda p: optim.RMSprop(p, lr=0.01, momentum=0.9, centered=True),
+    "Adagrad": lambda p: optim.Adagrad(p, lr=0.1, lr_decay=0.01),
+    "Adam": lambda p: optim.Adam(p, lr=0.1, amsgrad=True),
+    "AdamW": lambda p: optim.AdamW(p, lr=0.1),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_F10_lazy_state_missing_gradients_and_sums_over_calls(name: str) -> None:
+    """F10: state made in the first step; grads None, then there; a parameter unused in some steps; no zero_grad."""
+    trained = []
+    for under_jit in (False, True):
+        a, b, unused = parameter(np.ones(3)), parameter(np.float64(0.5)), parameter(np.ones(2))
+        optimizer = OPTIMIZERS[name]([a, b, unused])
+
+        def forward(x: Any, with_b: bool) -> None:
+            ((a * x).sum() * (b if with_b else 2.0)).backward()
+
+        def update() -> None:
+            optimizer.step()
+            optimizer.zero_grad()
+
+        f, g = (jit(forward), jit(update)) if under_jit else (forward, update)
+        rng = np.random.default_rng(1)
+        for k in range(100):
+            f(Tensor(rng.standard_normal(3)), k % 3 > 0)
+            if k % 4 < 2:
+                f(Tensor(rng.standard_normal(3)), True)  # added to what is there
+            g()
+        assert unused.grad is None
+        assert 2 not in optimizer.state
+        trained.append([a.data, b.data, optimizer.state_dict()["state"]])
+    close(trained[0][0], trained[1][0])
+    close(trained[0][1], trained[1][1])
+    np.testing.assert_equal(trained[0][2], trained[1][2])
+
+
+def test_F10_changed_settings_groups_and_states_are_seen() -> None:
+    """F10: betas, lr set to 0 and back, weight_decay switched on, add_param_group, load_state_dict."""
+    trained = []
+    for under_jit in (False, True):
+        a, b = parameter(np.ones(3)), parameter(np.ones(2))
+        optimizer = optim.Adam([a], lr=0.1)
+
+        def step(x: Any) -> Any:
+            cost = ((a * x).sum() - b.sum()).square()
+            optimizer.zero_grad()
+            cost.backward()
+            optimizer.step()
+            return cost
+
+        f = jit(step) if under_jit else step
+        rng = np.random.default_rng(2)
+        saved: Any = None
+        for k in range(60):
+            if k == 10:
+                optimizer.param_groups[0]["betas"] = (0.8, 0.9)
+            if k in (15, 20):
+                optimizer.lr = 0.0 if k == 15 else 0.05
+            if k == 25:
+                optimizer.param_groups[0]["weight_decay"] = 0.1
+            if k == 30:
+                saved = optimizer.state_dict()
+            if k == 35:
+                optimizer.load_state_dict(saved)
+            if k == 40:
+                optimizer.add_param_group({"params": [b], "lr": 0.01})
+            if k == 50:
+                optimizer.state = {}
+            if k == 55:
+                optimizer.param_groups[0]["amsgrad"] = True
+            f(Tensor(rng.standard_normal(3)))
+        trained.append([a.data, b.data, optimizer.state_dict()])
+    close(trained[0][0], trained[1][0])
+    close(trained[0][1], trained[1][1])
+    np.testing.assert_equal(trained[0][2], trained[1][2])
+
+
+def test_F11_an_error_while_recording_leaves_nothing_behind() -> None:
+    """F11: an exception in the recording: parameters, gradients and state as before; the next call works."""
+    w = parameter(1.0)
+    optimizer = optim.Adam([w], lr=0.1)
+    fail = [True]
+
+    @jit
+    def step(x: Any) -> Any:
+        optimizer.zero_grad()
+        (w * x).backward()
+        optimizer.step()
+        if fail:
+            raise RuntimeError("in the middle")
+        return w * x
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="in the middle"):
+            step(2.0)
+        assert (w.item(), w.grad, optimizer.state, capturing()) == (1.0, None, {}, None)
+        assert is_grad_enabled()
+    fail.clear()
+    assert warm(step, 2.0).item() < 2.0
+    assert optimizer.state[0]["step"] == 3
+
+
+def test_F11_a_function_under_jit_calls_another() -> None:
+    """F11: nested: it becomes part of the outer program, and stays usable alone."""
+    w = parameter(3.0)
+    inner = jit(lambda x: w * x)
+    outer = jit(lambda x: (inner(x) + inner(x + 1), grad(lambda y: inner(y) ** 2)(x)))
+    for k in range(5):
+        total, slope = outer(float(k))
+        assert (total.item(), slope.item()) == (3.0 * k + 3.0 * (k + 1), 18.0 * k)
+        assert inner(float(k)).item() == 3.0 * k
+    fresh_inner = jit(lambda x: x * 2)
+    warm(jit(lambda x: fresh_inner(x)), 1.0)
+    assert warm(fresh_inner, 4.0).item() == 8.0
+
+
+def test_F11_threads_share_one_function() -> None:
+    """F11: two threads, one jit; and each its own.  Another thread's work is not recorded."""
+    f = jit(lambda x: (x * 2).sum())
+    problems: list[Any] = []
+    start = threading.Barrier(4)
+
+    def work(number: float) -> None:
+        try:
+            own = jit(lambda x: x + number)
+            start.wait()
+            for k in range(60):
+                n = 3 + k % 3
+                assert f(np.full(n, number)).item() == 2 * n * number
+                assert own(float(k)).item() == k + number
+                assert (Tensor(number) * k).item() == number * k
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=work, args=(float(i),)) for i in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert problems == []
+
+
+def test_F11_another_thread_may_read_values_meanwhile() -> None:
+    """F11: what another thread does while one records is its own affair."""
+    inside, done = threading.Event(), threading.Event()
+    found = []
+
+    def outside() -> None:
+        inside.wait()
+        found.append((Tensor(2.0) * 3).item())
+        done.set()
+
+    thread = threading.Thread(target=outside)
+    thread.start()
+
+    def f(x: Any) -> Any:
+        inside.set()
+        done.wait()
+        return x * 2
+
+    g = jit(f)
+    assert [g(1.0).item() for _ in range(4)] == [2.0] * 4
+    thread.join()
+    assert found == [6.0]
+    assert len(g.program.code) == 1
+
+
+# ---- asyncio, protocols -----------------------------------------------------------------------------------
+
+
+def test_tasks_of_asyncio_share_one_function(run_async: Any) -> None:
+    import asyncio
+
+    f = jit(lambda x: x * x)
+
+    async def work(k: int) -> list[float]:
+        found = []
+        for i in range(5):
+            found.append(f(float(k + i)).item())
+            await asyncio.sleep(0)
+        return found
+
+    async def main() -> Any:
+        return await asyncio.gather(*(work(k) for k in range(3)))
+
+    assert run_async(main()) == [[float((k + i) ** 2) for i in range(5)] for k in range(3)]
+
+
+async def coroutine(x: Any) -> Any:
+    return x
+
+
+def generator(x: Any) -> Any:
+    yield x
+
+
+@pytest.mark.parametrize("f", [coroutine, generator])
+def test_a_coroutine_or_generator_is_refused(f: Any) -> None:
+    with pytest.raises(DtypeError, match="not one with `async` or `yield`"):
+        jit(f)
+    with pytest.raises(DtypeError, match="jit takes a function"):
+        jit(3)
+
+
+def test_lambdas_partials_methods_and_callable_objects() -> None:
+    scaler = Scaler(2.0)
+    for f in (lambda x: x * 2, functools.partial(lambda a, x: a * x, 2.0), scaler, scaler.__call__, np.add):
+        g = jit(f)
+        args = (1.5, 1.5) if f is np.add else (1.5,)
+        assert warm(g, *args).item() == 3.0
+        assert g.program.code
+    weight = functools.partial(lambda a, x: a * x, parameter(2.0))
+    assert warm(jit(weight), 1.5).item() == 3.0
+    g = jit(scaler)
+    warm(g, 1.0)
+    scaler.w = Tensor(5.0)
+    assert g(1.0).item() == 5.0
+
+
+@jit
+def module_level(x: Any) -> Any:
+    return x * 2
+
+
+class Holder(nn.Module):
+    def __init__(self) -> None:
+        self.w = parameter(2.0)
+        self.run = jit(self.compute)
+
+    def compute(self, x: Any) -> Any:
+        return self.w * x
+
+    @jit
+    def method(self, x: Any) -> Any:
+        return self.w * x
+
+
+def test_copies_record_for_themselves() -> None:
+    assert copy.copy(module_level) is copy.deepcopy(module_level) is module_level
+    first = Holder()
+    warm(first.run, 1.0)
+    warm(first.method, 1.0)
+    second = copy.deepcopy(first)
+    second.w.assign(5.0)
+    for _ in range(3):
+        assert (first.run(1.0).item(), second.run(1.0).item()) == (2.0, 5.0)
+        assert (first.method(1.0).item(), second.method(1.0).item()) == (2.0, 5.0)
+
+
+# ---- arguments and results ---------------------------------------------------------------------------------
+
+
+def test_nested_arguments_and_results() -> None:
+    w = parameter(2.0)
+
+    @jit
+    def f(batch: Any, pair: Any, flag: bool = False) -> Any:
+        y = batch["x"] * pair[0][1]
+        return {"sum": y.sum(), "list": [y, y, w, 3, "text", None], "nested": {"same": (y, batch["x"])}}
+
+    for k in range(5):
+        x = np.arange(3.0) + k
+        found = f({"x": x, "n": 3}, [(1.0, float(k)), "name"])
+        assert found["sum"].item() == (x * k).sum()
+        assert found["list"][2:] == [w, 3, "text", None] or found["list"][2] is w
+        assert found["list"][0].tolist() == found["list"][1].tolist() == found["nested"]["same"][0].tolist() == (x * k).tolist()
+        assert found["nested"]["same"][1].tolist() == x.tolist()
+    assert f({"n": 3, "x": x}, [(1.0, 2.0), "name"])["sum"].item() == x.sum() * 2  # another order is another form
+
+
+def test_a_result_that_is_a_parameter_is_that_parameter() -> None:
+    w = parameter(2.0)
+    f = jit(lambda x: (w, w * x))
+    for _ in range(4):
+        assert f(1.0)[0] is w
+
+
+def test_what_is_returned_besides_tensors_may_not_differ() -> None:
+    count = iter(range(9))
+    f = jit(lambda x: (x, next(count)))
+    f(1.0)
+    with pytest.raises(JitError, match="returned something besides Tensors"):
+        f(1.0)
+
+
+def test_a_gradient_through_a_result_raises() -> None:
+    w = parameter(2.0)
+    f = jit(lambda x: w * x)
+    for _ in range(4):
+        y = f(3.0)
+        assert y.requires_grad
+        with pytest.raises(GradientError, match="no graph"):
+            y.backward()
+        with pytest.raises(GradientError, match="no graph"):
+            (y * 2).backward()
+        assert not y.detach().requires_grad
+        with pytest.raises(GradientError, match="graph behind it"):
+            f(y * 2)
+    with no_grad():
+        assert f(Tensor(1.0) * 2).item() == 4.0
+
+
+def test_an_argument_that_wants_a_gradient_is_a_parameter_and_one_made_inside_is_not() -> None:
+    w = parameter(np.ones(3))
+
+    @jit
+    def f(w: Any, x: Any) -> Any:
+        w.grad = None
+        (w * x).sum().backward()
+        return w.grad
+
+    @jit
+    def of_the_input(x: Any) -> Any:
+        x = Tensor(x, requires_grad=True)
+        (x * x).sum().backward()
+        return x.grad
+
+    @jit
+    def of_a_copy(x: Any) -> Any:
+        v = w.detach()
+        v.requires_grad = True
+        (v * v * x).sum().backward()
+        return v.grad
+
+    for k in range(9):
+        assert f(w, THREE * k).tolist() == w.grad.tolist() == (THREE * k).tolist()
+        assert of_the_input(THREE * k).tolist() == (2 * THREE * k).tolist()
+        assert of_a_copy(THREE * k).tolist() == (2 * THREE * k).tolist()
+    assert all(replays(g, *args) for g, args in ((f, (w, THREE)), (of_the_input, (THREE,)), (of_a_copy, (THREE,))))
+
+
+def test_assignments_are_written_and_those_to_what_is_the_runs_own_are_not() -> None:
+    a, b = Tensor(1.0), Tensor(2.0)
+
+    @jit
+    def swap(x: Any) -> Any:
+        own = a.detach()
+        own.assign(own + x)
+        total = Tensor(np.zeros(()))
+        total.assign(total + x)
+        a.assign(b)
+        b.assign(own)
+        return total
+
+    x, y = 1.0, 2.0
+    for k in range(9):
+        assert swap(float(k)).item() == k
+        x, y = y, x + k
+        assert (a.item(), b.item()) == (x, y)
+    assert replays(swap, 1.0)
+    for _ in range(2):
+        with pytest.raises(JitError, match=r"an argument is assigned \(test_jit.py:\d+\).*Return the new values"):
+            jit(lambda x: x.assign(x * 2))(1.0)
+
+
+def test_tied_tensors_and_two_functions_of_one_parameter() -> None:
+    results = []
+    for wrap in (lambda f: f, jit):
+        first, second = nn.Linear(4, 4, rng=1, dtype=np.float64), nn.Linear(4, 4, rng=2, dtype=np.float64)
+        second.weight = first.weight
+        params = [*first.parameters(), *second.parameters()]
+        a, b = optim.SGD(params, lr=0.1), optim.Adam(params, lr=0.01)
+
+        def step(optimizer: Any, x: Any) -> Any:
+            cost = second(np.tanh(first(x))).square().mean()
+            optimizer.zero_grad()
+            cost.backward()
+            optimizer.step()
+            return cost
+
+        f, g = wrap(functools.partial(step, a)), wrap(functools.partial(step, b))
+        rng = np.random.default_rng(3)
+        costs = [h(Tensor(rng.standard_normal((5, 4)))).item() for _ in range(12) for h in (f, g)]
+        results.append([*costs, *(p.data for p in params)])
+    for x, y in zip(*results, strict=True):
+        close(x, y)
+
+
+# ---- what looks at the graph --------------------------------------------------------------------------------
+
+
+def test_transforms_inside() -> None:
+    rng = np.random.default_rng(4)
+    matrix = rng.standard_normal((3, 3))
+
+    def cost(x: Any) -> Any:
+        return (np.tanh(matrix @ x) * x).sum()
+
+    def hvp(x: Any, v: Any) -> Any:
+        return jvp(grad(cost), (x,), (v,))[1]
+
+    functions: dict[str, Callable[[Any, Any], Any]] = {
+        "grad": lambda x, v: grad(cost)(x),
+        "value_and_grad": lambda x, v: value_and_grad(cost)(x),
+        "vjp": lambda x, v: vjp(lambda y: np.tanh(matrix @ y), x)[1](v),
+        "jvp": lambda x, v: jvp(lambda y: np.tanh(matrix @ y), (x,), (v,)),
+        "hessian": lambda x, v: hessian(cost)(x),
+        "hvp": hvp,
+        "grad of grad": lambda x, v: grad(lambda y: (grad(cost)(y) * v).sum())(x),
+    }
+    for name, f in functions.items():
+        g = jit(f)
+        for k in range(5):
+            x, v = (rng.standard_normal(3) if k > 2 else np.ones(3) for _ in range(2))
+            for a, b in zip(te.tree.leaves(g(x, v)), te.tree.leaves(f(Tensor(x), Tensor(v))), strict=True):
+                np.testing.assert_allclose(a.data, b.data, rtol=1e-13, atol=1e-14, err_msg=name)
+        assert replays(g, x, v), name
+
+
+def test_create_graph_checkpoint_and_retained_gradients() -> None:
+    w = parameter(np.array([0.5, -0.25]))
+
+    def second_order(x: Any) -> Any:
+        w.grad = None
+        (w * w * w * x).sum().backward(create_graph=True)
+        slope = w.grad
+        w.grad = None
+        (slope * slope).sum().backward()
+        return w.grad
+
+    def recomputed(x: Any) -> Any:
+        w.grad = None
+        h = (w * x).retain_grad()
+        checkpoint(lambda h: np.exp(np.sin(h)), h).sum().backward()
+        return w.grad, h.grad
+
+    for f in (second_order, recomputed):
+        g = jit(f)
+        for k in range(6):
+            x = np.array([1.0, 2.0 + k])
+            for a, b in zip(te.tree.leaves(g(x)), te.tree.leaves(f(Tensor(x))), strict=True):
+                np.testing.assert_allclose(a.data, b.data, rtol=1e-14)
+        assert replays(g, x)
+
+
+def test_hooks_are_recorded_and_a_new_one_is_noticed() -> None:
+    w = parameter(2.0)
+
+    @jit
+    def f(x: Any) -> Any:
+        w.grad = None
+        (w * x).backward()
+        return w.grad
+
+    assert warm(f, 3.0).item() == 3.0
+    remove = w.register_hook(lambda g: g * 10)
+    assert [f(float(k)).item() for k in range(4)] == [0.0, 10.0, 20.0, 30.0]
+    remove()
+    assert f(3.0).item() == 3.0
+    w.register_hook(lambda g: print(g.item()))
+    with pytest.raises(JitError, match="reads a value"):
+        f(3.0)
+
+
+def test_ops_of_ones_own() -> None:
+    twice = Op("2 x!", lambda x: 2 * x, (lambda g, z, x: 2 * g,), "2 x")
+    other = Op("2 x!", lambda x: -2 * x, (lambda g, z, x: -2 * g,), "-2 x")
+    w = parameter(THREE)
+
+    def f(x: Any) -> Any:
+        w.grad = None
+        y = record(twice, (w * x,)) + record(other, (w,))
+        y.sum().backward()
+        return y, w.grad
+
+    g = jit(f)
+    for k in range(5):
+        for a, b in zip(g(THREE * k), f(Tensor(THREE * k)), strict=True):
+            close(a.data, b.data)
+    rng = np.random.default_rng(0)
+    drawing = Op("noise", lambda x: x + rng.random(), (lambda g, z, x: g,), "x + random")
+    h = jit(lambda x: record(drawing, (x,)))
+    h(THREE)
+    with pytest.raises(JitError, match=r"draw at random.*fresh\(lambda"):
+        h(THREE)
+
+
+def test_detect_anomaly_around_runs_without_jit_and_inside_is_refused() -> None:
+    w = parameter(1.0)
+    f = jit(lambda x: np.log(w * x))
+    warm(f, 1.0)
+    with detect_anomaly():
+        assert f(1.0).item() == 0.0
+        with pytest.raises(AnomalyError, match="log made -inf"), np.errstate(divide="ignore"):
+            f(0.0)
+        with pytest.raises(AnomalyError, match="log made -inf"), np.errstate(divide="ignore"):
+            f.scan(np.zeros(3))
+
+    def inside(x: Any) -> Any:
+        with detect_anomaly():
+            return np.log(w * x)
+
+    with pytest.raises(JitError, match="put it around the call"):
+        jit(inside)(1.0)
+
+
+def test_no_grad_around_and_inside() -> None:
+    w = parameter(2.0)
+    f = jit(lambda x: w * x)
+    for _ in range(4):
+        assert f(1.0).requires_grad
+        with no_grad():
+            assert not f(1.0).requires_grad
+
+    @jit
+    def inside(x: Any) -> Any:
+        with no_grad():
+            nonlocal_w = w.detach() * x
+            w.assign(w + x)
+        return nonlocal_w
+
+    assert [inside(1.0).item() for _ in range(5)] == [2.0, 3.0, 4.0, 5.0, 6.0]
+
+
+# ---- what comes from outside ---------------------------------------------------------------------------------
+
+
+def test_a_draw_is_made_at_every_run_and_a_plain_one_is_found_out() -> None:
+    rng, again = np.random.default_rng(1), np.random.default_rng(1)
+    f = jit(lambda x: x + fresh(lambda: rng.random(3)) * fresh(lambda: rng.random()))
+    for _ in range(6):
+        close(f(THREE).data, THREE + again.random(3) * again.random())
+    g = jit(lambda x: x + Tensor(rng.random(3)))
+    g(THREE)
+    with pytest.raises(JitError, match=r"test_jit.py:\d+.*fresh\(lambda"):
+        g(THREE)
+    h = jit(lambda x: x + rng.random())
+    h(THREE)
+    with pytest.raises(JitError, match=r"had the number"):
+        h(THREE)
+    sizes = iter((3, 3, 3, 4))
+    k = jit(lambda x: x + fresh(lambda: np.ones(next(sizes))).sum())
+    warm(k, 1.0)
+    with pytest.raises(JitError, match=r"gave shape \(4,\)"):
+        k(1.0)
+
+
+def test_attributes_that_the_code_names_may_change() -> None:
+    scaler = Scaler(2.0)
+    f = jit(lambda x: scaler.step(x) + scaler.shift)
+    assert warm(f, 1.0).item() == 2.0
+    scaler.shift = 1.0
+    assert f(1.0).item() == 4.0
+    scaler.w = Tensor(10.0)
+    assert f(1.0).item() == 12.0
+    scaler.unused = 3  # type: ignore[attr-defined]
+    warm(f, 1.0)
+    scaler.unused = 4  # type: ignore[attr-defined]
+    assert replays(f, 1.0)
+
+
+def test_state_between_calls_is_never_stale() -> None:
+    class Recurrent(nn.Module):
+        def __init__(self) -> None:
+            self.h = Tensor(np.zeros(2))
+
+        def forward(self, x: Any) -> Any:
+            self.h = np.tanh(self.h + x)
+            return self.h
+
+    plain, under_jit = Recurrent(), Recurrent()
+    f = jit(lambda x: under_jit(x))
+    for _ in range(12):
+        with pytest.warns(JitWarning) if _ == 8 else no_grad():
+            found = f(0.5)
+        close(found.data, plain(Tensor(0.5)).data)
+
+
+def test_guards_of_ones_own() -> None:
+    class Chosen:
+        __slots__ = ("mode",)
+
+    chosen = Chosen()
+    chosen.mode = "sin"
+    f = jit(lambda x: getattr(np, guard(lambda: chosen.mode))(x))
+    assert warm(f, 1.0).item() == np.sin(1.0)
+    chosen.mode = "cos"
+    assert f(1.0).item() == np.cos(1.0)
+
+
+def test_a_name_that_is_gone_is_an_error_of_python() -> None:
+    globals()["PASSING"] = 2.0
+    f = jit(lambda x: x * PASSING)  # type: ignore[name-defined]  # noqa: F821
+    warm(f, 1.0)
+    del globals()["PASSING"]
+    with pytest.raises(NameError, match="PASSING"):
+        f(1.0)
+
+
+def test_a_counter_among_arguments_or_settings_warns_and_does_not_fill_the_memory() -> None:
+    f = jit(lambda x, k: x * k)
+    with pytest.warns(JitWarning, match="again and again"):
+        for k in range(100):
+            assert f(np.ones(3), k).tolist() == [k] * 3
+    assert sum(map(len, f._versions.values())) < 20
+    n = 0
+
+    @jit
+    def counting(x: Any) -> Any:
+        nonlocal n
+        n += 1
+        return x * n
+
+    with pytest.warns(JitWarning, match="again and again"):
+        for k in range(100):
+            assert counting(1.0).item() == k + 1
+    assert sum(map(len, counting._versions.values())) < 20
+
+
+# ---- errors and interrupts at a replay ------------------------------------------------------------------------
+
+
+def test_an_error_at_a_replay_writes_nothing() -> None:
+    w = parameter(np.ones(3))
+    optimizer = optim.Adam([w], lr=0.1)
+    decay = nn.schedule.StepLR(optimizer, 1)
+
+    @jit
+    def step(i: Any) -> Any:
+        optimizer.zero_grad()
+        cost = w[i].sum()
+        cost.backward()
+        optimizer.step()
+        decay.step()
+        return cost
+
+    warm(step, np.array([0, 1]))
+    before = w.data, w.grad, optimizer.state_dict(), decay.last_epoch
+    with pytest.raises(IndexError, match="out of bounds"):
+        step(np.array([0, 5]))
+    assert w.data is before[0] or (w.data == before[0]).all()
+    assert w.grad is before[1]
+    np.testing.assert_equal(optimizer.state_dict(), before[2])
+    assert decay.last_epoch == before[3]
+    step(np.array([2, 2]))
+    assert optimizer.state[0]["step"] == 4
+
+
+@pytest.mark.parametrize("when", range(9))
+def test_ctrl_c_writes_all_or_nothing(when: int) -> None:
+    """The interrupt comes at the n-th line of what stores the results; it is not swallowed."""
+    import sys
+
+    ws = [parameter(1.0) for _ in range(3)]
+    optimizer = optim.SGD(ws, lr=0.5, momentum=0.5)
+    decay = nn.schedule.StepLR(optimizer, 1)
+
+    @jit
+    def step(x: Any) -> None:
+        optimizer.zero_grad()
+        (ws[0] * x + ws[1] * x + ws[2] * x).backward()
+        optimizer.step()
+        decay.step()
+
+    warm(step, 1.0)
+    assert replays(step, 1.0)
+    count = -1
+
+    def trace(frame: Any, event: str, arg: Any) -> Any:
+        nonlocal count
+        if frame.f_code.co_name == "store" and "outside of" in frame.f_code.co_filename:
+            if event == "line":
+                count += 1
+                if count == when:
+                    raise KeyboardInterrupt
+            return trace
+        return trace if event == "call" else None
+
+    sys.settrace(trace)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            step(1.0)
+    finally:
+        sys.settrace(None)
+    states = {(w.item(), float(optimizer.state[i]["momentum_buffer"])) for i, w in enumerate(ws)}
+    assert len(states) == 1
+    assert decay.last_epoch == 5
+
+
+def test_ctrl_c_while_recording_leaves_nothing_behind() -> None:
+    w = parameter(1.0)
+    stop = [True]
+
+    @jit
+    def step(x: Any) -> None:
+        with no_grad():
+            w.assign(w - x)
+        if stop:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        step(1.0)
+    assert (w.item(), capturing()) == (1.0, None)
+
+
+# ---- scan -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 17])
+@pytest.mark.parametrize("before", [0, 3])
+def test_a_scan_is_a_loop(n: int, before: int, executor: str) -> None:
+    """Carried parameters, optimizer state, schedule, dropout, batch norm: as calls one by one."""
+    rng = np.random.default_rng(6)
+    xs, ys = rng.standard_normal((before + n, 4, 3)), rng.integers(0, 2, (before + n, 4))
+    found = []
+    for scanned in (False, True):
+        net = nn.Sequential(
+            nn.Linear(3, 5, rng=1, dtype=np.float64),
+            nn.BatchNorm1d(5, dtype=np.float64),
+            nn.Tanh(),
+            nn.Dropout(0.25, rng=2),
+            nn.Linear(5, 2, rng=3, dtype=np.float64),
+        )
+        optimizer = optim.Adam(net.parameters(), lr=0.05)
+        cosine = nn.schedule.CosineAnnealingLR(optimizer, before + n)
+        cost = nn.CrossEntropyLoss()
+
+        def step(x: Any, y: Any) -> Any:
+            c = cost(net(x), y)
+            optimizer.zero_grad()
+            c.backward()
+            optimizer.step()
+            cosine.step()
+            return {"cost": c, "mean": x.mean(axis=0)}
+
+        f = te.jit(step, executor=executor)
+        for k in range(before):
+            f(xs[k], ys[k])
+        if scanned:
+            stacked = f.scan(xs[before:], ys[before:])
+            costs, means = stacked["cost"].data, stacked["mean"].data
+        else:
+            rows = [step(Tensor(xs[k]), Tensor(ys[k])) for k in range(before, before + n)]
+            costs, means = (np.stack([r[name].data for r in rows]) for name in ("cost", "mean"))
+        state = [v for s in optimizer.state.values() for v in s.values()]
+        found.append([costs, means, optimizer.lr, cosine.last_epoch, *state, *(t.data for _, t in net.named_tensors())])
+    for a, b in zip(*found, strict=True):
+        close(a, b, executor)
+
+
+def test_a_scan_adds_gradients_up_from_none() -> None:
+    w = parameter(2.0)
+
+    @jit
+    def f(x: Any) -> Any:
+        c = w * x
+        c.backward()
+        return c
+
+    for _ in range(2):  # the program of the case without a gradient is trusted
+        w.grad = None
+        f(1.0)
+    w.grad = None
+    assert f.scan(THREE).tolist() == [2.0, 4.0, 6.0]
+    assert w.grad.item() == 6.0
+    assert f.scan(THREE).tolist() == [2.0, 4.0, 6.0]
+    assert w.grad.item() == 12.0
+
+
+def test_what_scan_does_not_take() -> None:
+    f = jit(lambda x, y: x + y)
+    for arrays in ((THREE, THREE[:2]), (np.ones((0, 2)), np.ones((0, 2))), (1.0, 2.0), (THREE, ["a", "b", "c"])):
+        with pytest.raises(ShapeError, match="scan"):
+            f.scan(*arrays)
+    with pytest.raises(GradientError, match="graph behind it"):
+        f.scan(parameter(THREE) * 2, THREE)
+    with pytest.raises(JitError, match="scan inside"):
+        jit(lambda x: f.scan(x, x))(THREE)
+    assert f.scan(Tensor(THREE), THREE.astype(np.float32)).tolist() == [2.0, 4.0, 6.0]
+
+
+def test_scan_of_functions_that_return_nothing_numbers_or_several() -> None:
+    w = Tensor(0.0)
+
+    @jit
+    def f(x: Any) -> Any:
+        w.assign(w + x)
+
+    assert f.scan(THREE) is None
+    assert f.scan(THREE) is None
+    assert w.item() == 12.0
+    g = jit(lambda x: [x * 2, 3, (x, {"a": x.sum()})])
+    doubled, three, (same, inner) = g.scan(np.arange(6.0).reshape(3, 2))
+    assert (doubled.shape, three, same.shape, inner["a"].tolist()) == ((3, 2), 3, (3, 2), [1.0, 5.0, 9.0])
+    assert not np.shares_memory(doubled.data, same.data)
+
+
+# ---- memory ----------------------------------------------------------------------------------------------------
+
+
+def test_a_thousand_replays_do_not_grow() -> None:
+    net = nn.MLP([4, 8, 2], rng=1)
+    optimizer = optim.Adam(net.parameters())
+
+    @jit
+    def step(x: Any, y: Any) -> Any:
+        cost = nn.CrossEntropyLoss()(net(x), y)
+        optimizer.zero_grad()
+        cost.backward()
+        optimizer.step()
+        return cost
+
+    x, y = np.ones((3, 4), np.float32), np.array([0, 1, 1])
+    for _ in range(20):
+        step(x, y)
+    gc.collect()
+    tracemalloc.start()
+    step(x, y)
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(1000):
+        step(x, y)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 5_000
+
+
+def test_the_recordings_graph_and_the_model_are_freed() -> None:
+    seen: list[Any] = []
+
+    class Big(nn.Module):
+        def __init__(self) -> None:
+            self.w = parameter(np.ones(1000))
+
+        def forward(self, x: Any) -> Any:
+            h = np.exp(self.w * x)
+            remember(h)
+            return h.sum()
+
+    def remember(h: Any, into: Any = seen) -> None:
+        into.append(weakref.ref(h))
+
+    net = Big()
+    drop = nn.Dropout(0.5, rng=1)
+    f = jit(lambda x: net(drop(x)))
+    warm(f, np.ones(1000))
+    gc.collect()
+    assert len(seen) == 2
+    assert [ref() for ref in seen] == [None, None]
+    gone = weakref.ref(net)
+    del net, f
+    gc.collect()
+    assert gone() is None
+
+
+# ---- how it looks -----------------------------------------------------------------------------------------------
+
+
+def test_program_source_and_what_is_not_there_yet() -> None:
+    f = jit(lambda x: (x * 2).sum())
+    with pytest.raises(JitError, match="nothing was recorded yet"):
+        f.program  # noqa: B018
+    warm(f, THREE)
+    assert "multiply" in str(f.program)
+    assert "def run" in f.source
+    assert f.executor_name == "numpy"
+    assert f.__name__ == "<lambda>"
+    with pytest.raises(ValueError, match="executor is one of c, numpy"):
+        te.jit(lambda x: x, executor="gpu")
