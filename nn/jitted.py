@@ -84,7 +84,7 @@ class JittedStep:
         except JitError as error:
             self.works = False
             self.say(f"goes on without jit: {error}")
-            self._restore()
+            self.before.restore()
             return self.plain(x, y)
         if not math.isfinite(value):  # fit puts the parameters back
             raise TrainingError(
@@ -96,28 +96,33 @@ class JittedStep:
         """The costs of one step after the other, without Python in between where the step has been recorded."""
         if not self.works or len(batches) < 3 or len(batches[0][0]) != self.size:
             return [self(x, y) for x, y in batches]
-        self._remember()
-        remembered = self.tensors, self.state, self.rngs
+        before = _Moment(self.net, self.optimizer)
         try:
             costs = self.step.scan(*(np.stack(arrays) for arrays in zip(*batches, strict=True))).detach().data
         except JitError:
             costs = None
         if costs is None or not np.isfinite(costs).all():  # once more, one by one: that finds out where
-            self.tensors, self.state, self.rngs = remembered
-            self._restore()
+            before.restore()
             return [self(x, y) for x, y in batches]
         return [float(c) for c in costs]
 
-    # ---- a recording that fails is as if it had not been ----------------------------------------------
-
     def _remember(self) -> None:
         """Before the step runs as usual to be recorded."""
-        self.tensors: list[Any] = [(t, t.data, t.grad) for _, t in self.net.named_tensors()]
-        self.state: dict[Any, Any] = dict(getattr(self.optimizer, "state", {}))
-        rngs = (getattr(module, "rng", None) for module in self.net.modules())
-        self.rngs: list[Any] = [(rng, rng.bit_generator.state) for rng in rngs if isinstance(rng, np.random.Generator)]
+        self.before = _Moment(self.net, self.optimizer)
 
-    def _restore(self) -> None:
+
+class _Moment:
+    """Network and optimizer at one moment, to which they can return: a recording that fails is as if it had not been."""
+
+    def __init__(self, net: Module, optimizer: Any) -> None:
+        self.optimizer = optimizer
+        self.tensors = [(t, t.data, t.grad) for _, t in net.named_tensors()]
+        self.state = dict(getattr(optimizer, "state", {}))
+        rngs = (getattr(module, "rng", None) for module in net.modules())
+        self.rngs = [(rng, rng.bit_generator.state) for rng in rngs if isinstance(rng, np.random.Generator)]
+
+    def restore(self) -> None:
+        """As it was."""
         for t, data, grad in self.tensors:
             t.assign(data, copy=False)
             if t.requires_grad:

@@ -6,6 +6,7 @@ its checksum is the one that was noted when it was made.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import hashlib
@@ -143,18 +144,20 @@ def _usable_folder() -> Path:
     return _temporary(f"{folder} {reason}") if reason else folder
 
 
-_of_this_process: list[tempfile.TemporaryDirectory[str]] = []
+_of_this_process: list[Path] = []
 
 
 def _temporary(why: str) -> Path:
     """A folder of this process alone."""
     if not _of_this_process:
         try:
-            _of_this_process.append(tempfile.TemporaryDirectory(prefix="tinygrad_edu_", ignore_cleanup_errors=True))
+            folder = Path(tempfile.mkdtemp(prefix="tinygrad_edu_"))  # mode 0700
         except OSError as error:
             raise CompileError(f"{why}; and there is no temporary folder: {error}") from None
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        _of_this_process.append(folder)
         warnings.warn(f"compiled programs are not kept: {why}", RuntimeWarning, stacklevel=2)
-    return Path(_of_this_process[0].name)
+    return _of_this_process[0]
 
 
 def compiled(source: str, quick: bool = False) -> ctypes.CDLL:

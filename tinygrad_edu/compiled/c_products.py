@@ -31,7 +31,7 @@ def vectors(body: str) -> str:
                 nbytes = lanes * (4 if kind == "float" else 8)
                 size = f"vector_size({nbytes}), aligned({nbytes // lanes}), may_alias"
                 lines.append(f"typedef {kind} {kind}_x{lanes} __attribute__(({size}));  /* {lanes} numbers at once */")
-    if lines:
+    if "SUM_OF_PRODUCTS" in body:
         lines += ["", _ATTRIBUTE]
     return "\n".join(lines)
 
