@@ -112,7 +112,7 @@ class JittedStep:
 
 
 class _Moment:
-    """Network and optimizer at one moment, to which they can return: a recording that fails is as if it had not been."""
+    """Network and optimizer at one moment, to return to: a recording that fails is as if it had not been."""
 
     def __init__(self, net: Module, optimizer: Any) -> None:
         self.optimizer = optimizer

@@ -1,7 +1,8 @@
 """The tests of the tests: every known kind of mistake has its test, and no test is lost.
 
 The catalogue of mistakes that autodiff engines have made is numbered: A graph and accumulation, B broadcasting,
-shapes and indices, C kinks and overflow, D dtypes and Python's protocols, F functions under jit, T tests.  A row's test has the row's
+shapes and indices, C kinks and overflow, D dtypes and Python's protocols, F functions under jit, T tests.
+A row's test has the row's
 number in its name.
 """
 

@@ -327,7 +327,7 @@ READS: dict[str, Callable[[Any], Any]] = {
     "range": lambda t: range(t.astype(int)),
     "slice": lambda t: (t * np.ones(3))[: t.astype(int)],
     "number as index": lambda t: (t * np.ones(3))[t.astype(int)],
-    "shape": lambda t: (t * np.ones(4)).reshape(t.astype(int)),
+    "shape": lambda t: (t * np.ones(1)).reshape(t.astype(int)),
     "mask": lambda t: (t * np.ones(3))[t * np.ones(3) > 0],
     "mask of an array": lambda t: np.ones(3)[t * np.ones(3) > 0],
     "argwhere": lambda t: te.nonzero(t * np.ones(3)),
@@ -1040,10 +1040,9 @@ def test_state_between_calls_is_never_stale() -> None:
 
     plain, under_jit = Recurrent(), Recurrent()
     f = jit(lambda x: under_jit(x))
-    for _ in range(12):
-        with pytest.warns(JitWarning) if _ == 8 else no_grad():
-            found = f(0.5)
-        close(found.data, plain(Tensor(0.5)).data)
+    with pytest.raises(JitError, match="something else at every call"):
+        for _ in range(12):
+            close(f(0.5).data, plain(Tensor(0.5)).data)
 
 
 def test_guards_of_ones_own() -> None:
@@ -1185,7 +1184,7 @@ def test_a_scan_is_a_loop(n: int, before: int, executor: str) -> None:
     found = []
     for scanned in (False, True):
         net = nn.Sequential(
-            nn.Linear(3, 5, rng=1, dtype=np.float64),
+            nn.Linear(3, 5, bias=False, rng=1, dtype=np.float64),  # dC/db before a batch norm is noise
             nn.BatchNorm1d(5, dtype=np.float64),
             nn.Tanh(),
             nn.Dropout(0.25, rng=2),
@@ -1285,13 +1284,14 @@ def test_a_thousand_replays_do_not_grow() -> None:
         step(x, y)
     gc.collect()
     tracemalloc.start()
-    step(x, y)
+    for _ in range(20):
+        step(x, y)
     before = tracemalloc.get_traced_memory()[0]
     for _ in range(1000):
         step(x, y)
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    assert grown < 5_000
+    assert grown < 2_000
 
 
 def test_the_recordings_graph_and_the_model_are_freed() -> None:

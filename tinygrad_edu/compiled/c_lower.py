@@ -172,7 +172,7 @@ def _lower(it: Lowered, i: Instruction) -> Any:
     inputs = [it.cells[x] if isinstance(x, Value) else x for x in i.inputs]
     if all(d.name in NAMES for d in (i.out.dtype, *(x.dtype for x in inputs if isinstance(x, Cell)))):
         if len(inputs) == 1 and isinstance(inputs[0], Cell) and not _derived(i):
-            look = viewed(i.op.name, inputs[0], i.params)
+            look = viewed(i.op.name, inputs[0], {**i.params, "shape": i.out.shape} if "shape" in i.params else i.params)
             if look is not None:
                 return look
         lower = LOWER.get(i.op.name)

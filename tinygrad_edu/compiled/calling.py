@@ -96,7 +96,7 @@ class Jit:
         self._lock = threading.RLock()
         self._latest: _Version | None = None
         self._waiting: list[_Version] = []  # recorded once; they hold every number of their run
-        self._recorded = 0  # new programs
+        self._recorded = 0  # new programs since the last replay
         self.on_record: Callable[[], Any] | None = None
         self.name: str | None = None  # as a method
         update_wrapper(self, function, updated=())
@@ -133,7 +133,7 @@ class Jit:
             if versions is not None:
                 for version in versions:
                     if version.trusted and (reads := version.applies()) is not None:
-                        self._latest = version
+                        self._latest, self._recorded = version, 0
                         return version.run(arrays, reads)
             return self._record(form, args, kwargs)
 
@@ -256,6 +256,7 @@ class Jit:
         for old in versions:
             if not old.trusted and old.still_applies(new):
                 versions.remove(old)
+                self._waiting.remove(old)
                 new.patience = old.patience
                 try:
                     new.trust(old)
@@ -309,7 +310,7 @@ class _Version:
         if self.owner.check:
             arguments, draws = ([v.sample for v in vs] for vs in (program.arguments, [v for v, _ in program.draws]))
             reads = [v.sample.item() if v.number else v.sample for v, _ in program.reads]
-            self._compare(self.executor.run(arguments, reads, draws), expected)
+            self._compare(arguments, reads, draws, expected)
         self.binding = Binding(program)
         self.shells = [_shell(t) for t in leaves(self.result) if isinstance(t, Tensor)]
         self.simple = isinstance(self.result, Tensor)
@@ -335,11 +336,19 @@ class _Version:
 
                 return CExecutor(self.program)
             except CompileError as error:
-                warnings.warn(f"jit runs {self.program.name} with NumPy: {error}", JitWarning, stacklevel=6)
+                warnings.warn(f"jit runs {self.program.name} with NumPy: {error}", JitWarning, stacklevel=5)
         return NumPyExecutor(self.program)
 
-    def _compare(self, found: list[Any], expected: list[Any]) -> None:
+    def _compare(self, arguments: list[Any], reads: list[Any], draws: list[Any], expected: list[Any]) -> None:
+        """The program's first run against what the function gave on the same numbers."""
+        found = self.executor.run(arguments, reads, draws)
         exact = isinstance(self.executor, NumPyExecutor)
+        if not exact and not all(map(_close, found, expected)):  # noise, as dC/db before a batch norm?
+            rng, plain = np.random.default_rng(0), NumPyExecutor(self.program)
+            with np.errstate(all="ignore"):
+                others = [plain.run(*([_jittered(a, rng) for a in given] for given in (arguments, reads, draws))) for _ in range(4)]
+            noise = [100 * max(_distance(other[k], e) for other in others) for k, e in enumerate(expected)]
+            found = [e if _distance(a, e) <= n else a for a, e, n in zip(found, expected, noise, strict=True)]
         names = [f"result {i}" for i in range(len(self.program.results))]
         names += [place.name for place, v in self.program.writes if v is not None]
         for name, a, b in zip(names, found, expected, strict=True):
@@ -584,7 +593,24 @@ def _joined(parts: list[tuple[int, int, Any]]) -> Any:
     return rebuilt(parts[0][2], joined)
 
 
-def _close(a: Any, b: Any, exact: bool) -> bool:
+def _jittered(a: Any, rng: np.random.Generator) -> Any:
+    """The same numbers, off by a few rounding errors."""
+    if not isinstance(a, (np.ndarray, np.floating)) or a.dtype.kind != "f":
+        return a
+    return (a * (1 + 4 * np.finfo(a.dtype).eps * rng.uniform(-1, 1, a.shape))).astype(a.dtype)
+
+
+def _distance(a: Any, b: Any) -> float:
+    """The largest difference of two entries; infinite where one of them is not finite, or no real number."""
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape or a.dtype != b.dtype or a.dtype.kind != "f":
+        return math.inf
+    distance = float(np.max(np.abs(a - b), initial=0.0))
+    return distance if math.isfinite(distance) else math.inf
+
+
+def _close(a: Any, b: Any, exact: bool = False) -> bool:
+    a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
     if exact or a.dtype.kind != "f":

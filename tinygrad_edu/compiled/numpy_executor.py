@@ -251,7 +251,8 @@ class _Writer:
             if values:
                 head.append(f"{', '.join(map(repr, values))}, = {words}")
         made = {step.out for step in program.code} - set(self.fixed)
-        own = [repr(v) if v in made and not self._view_of_kept(v) else f"copied({v!r})" for v in program.kept()]
+        made -= {step.out for step in program.code if step.shares}  # whose memory is another value's
+        own = [repr(v) if v in made else f"copied({v!r})" for v in program.kept()]
         self.names["copied"] = _copied
         body = [*head, *self.lines, f"return [{', '.join(own)}]"]
         if self.quiet:  # e^-x = inf is right in a sigmoid: 1 / (1 + inf) = 0
@@ -260,10 +261,6 @@ class _Writer:
         local = [n for n in self.names if not n.startswith("v") or n in {repr(v) for v in self.fixed}]
         bound = ", ".join(f"{n}={n}" for n in local)
         return f"def run(arguments, reads, draws, {bound}):\n" + "\n".join(f"    {line}" for line in body) + "\n"
-
-    def _view_of_kept(self, v: Value) -> bool:
-        """Is its memory that of another value?"""
-        return any(step.out is v and step.shares for step in self.program.code)
 
 
 def _parts(p: Any) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from threading import get_ident
 from typing import Any
@@ -112,21 +112,17 @@ class Recorder:
         operands = tuple(self.value_of(x) if isinstance(x, Tensor) else x for x in inputs)
         weak = tuple(type(a) in (float, int, bool) for a in arrays)
         z = t._data
-        shares = tuple(
-            v
-            for v, a in zip(operands, arrays, strict=True)
-            if isinstance(v, Value) and isinstance(a, np.ndarray) and np.may_share_memory(z, a)
-        )
+        shares = _sharing(z, operands, arrays) if z.ndim else ()
         out = self.values[t] = self._value(z, _called(t))
         self.made.add(t)
         if op.name == "argwhere":
             self.escaped(t, "to look for entries")
         settings = {key: self._setting(p) for key, p in params.items()} if self.derived else dict(params)
-        if op.name in ("getitem", "setitem") and any(_chosen(p, op.name) for p in settings.values()):
+        if self.derived and op.name in ("getitem", "setitem") and any(_chosen(p, op.name) for p in settings.values()):
             self.escaped(t, "a mask in a Tensor" if op.name == "getitem" else "at_set at places in a Tensor")
         line = line_outside()
         self.program.code.append(Instruction(op, operands, settings, out, weak, shares, line))
-        if all(not isinstance(x, Tensor) or x in self.numbers for x in inputs) and not z.ndim:
+        if self.numbers and not z.ndim and all(not isinstance(x, Tensor) or x in self.numbers for x in inputs):
             self.numbers.add(t)
             out.number = True
 
@@ -276,6 +272,12 @@ def _chosen(p: Any, op: str) -> bool:
     return isinstance(p, Derived) and (p.source.dtype.kind == "b") == (op == "getitem")
 
 
+def _sharing(z: Any, operands: tuple[Any, ...], arrays: Any) -> tuple[Value, ...]:
+    """The operands whose memory z stands in."""
+    pairs = zip(operands, arrays, strict=True)
+    return tuple(v for v, a in pairs if isinstance(v, Value) and type(a) is np.ndarray and np.may_share_memory(z, a))
+
+
 def _is_none(t: Tensor) -> bool:
     return t._grad is None
 
@@ -284,6 +286,7 @@ def _called(t: Tensor) -> str:
     return t.name or "".join(map(str, t.role or ()))
 
 
+@cache
 def _of_a_library(file: str) -> bool:
     if file.startswith(_OURS):
         return True
@@ -295,4 +298,9 @@ def line_outside() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None and _of_a_library(frame.f_code.co_filename):
         frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    return f"{_name(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+@cache
+def _name(file: str) -> str:
+    return Path(file).name
