@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygrad_edu import JitError, Tensor, TrainingError, jit
+from tinygrad_edu import JitError, JitWarning, Tensor, TrainingError, jit
 
 from .module import Module
 
@@ -80,7 +81,7 @@ class JittedStep:
         try:
             self.size = self.size or len(x)
             step = self.step if len(x) == self.size else self.rest
-            value = float(step(x, y).detach().item())
+            value = float(self._said(step, x, y).detach().item())
         except JitError as error:
             self.works = False
             self.say(f"goes on without jit: {error}")
@@ -91,6 +92,21 @@ class JittedStep:
                 f"the cost is {value}: the parameters are too large or not finite.  Try a smaller learning rate"
             )
         return value
+
+    def _said(self, step: Any, x: Any, y: Any) -> Tensor:
+        """step(x, y); what jit warns of while it records, as that there is no compiler, is said in a line."""
+        if step.latest is not None and step.latest.trusted:
+            result: Tensor = step(x, y)
+            return result
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", JitWarning)
+            result = step(x, y)
+        for warning in caught:
+            if issubclass(warning.category, JitWarning):
+                self.say(str(warning.message))
+            else:
+                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+        return result
 
     def many(self, batches: list[Batch]) -> list[float]:
         """The costs of one step after the other, without Python in between where the step has been recorded."""

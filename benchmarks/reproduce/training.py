@@ -138,6 +138,7 @@ def train(setting: Setting, seed: int, data: nn.Dataset) -> dict[str, Any]:
         setting.epochs,
         progress=False,
         callbacks=[look],
+        jit=True,
     )
     if history.interrupted:  # fit ends in peace at Ctrl-C; half a training is no result
         raise KeyboardInterrupt

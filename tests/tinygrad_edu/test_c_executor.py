@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,9 @@ def calls_of(name: str, how_many: int) -> list[Call]:
     """Calls as the tests of the op table draw them."""
     found: list[Call] = []
 
-    @settings(max_examples=how_many, database=None, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=how_many, database=None, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+    )
     @given(CASES[name].calls)
     def draw(call: Call) -> None:
         found.append(call)
@@ -221,7 +224,12 @@ def test_layouts_and_views() -> None:
         z = b.do("exp", b.do("add", y, 1))
         b.result(z, b.do("sum", z, axis=(0, 2), keepdims=False), b.do("max", z, axis=(1,), keepdims=True))
         b.result(b.do("reshape", z, shape=(-1, 4)), b.do("softmax", z, axis=(1, 2)), b.do("relu", b.do("negative", y)))
-    for key in [(slice(None, None, -1), 1), (None, Ellipsis, slice(1, 4, 2), -1), (slice(2, 0, -1), slice(3, 3)), (0, 1, 2, 1)]:
+    for key in [
+        (slice(None, None, -1), 1),
+        (None, Ellipsis, slice(1, 4, 2), -1),
+        (slice(2, 0, -1), slice(3, 3)),
+        (0, 1, 2, 1),
+    ]:
         part = b.do("getitem", x, key=key)
         b.result(part, b.do("multiply", part, part))
     b.result(x, b.do("setitem", x, 7.0, key=(slice(None), 2)), b.do("scatter_add", x, key=(1,), shape=(2, 3, 4, 5, 2)))
@@ -240,7 +248,12 @@ def test_whole_numbers_wrap_and_truth_values() -> None:
     b.result(b.do("add", small, small), b.do("multiply", small, 3), b.do("negative", n), b.do("absolute", n))
     b.result(b.do("divide", n, n), b.do("divide", small, 2), b.do("astype", small, dtype=np.dtype("f4")))
     b.result(b.do("sum", truth, axis=(0,), keepdims=False), b.do("sum", n, axis=(0,), keepdims=True))
-    b.result(b.do("where", truth, n, 0), b.do("where", truth, 1.5, n), b.do("invert", truth), b.do("astype", n, dtype=np.dtype(bool)))
+    b.result(
+        b.do("where", truth, n, 0),
+        b.do("where", truth, 1.5, n),
+        b.do("invert", truth),
+        b.do("astype", n, dtype=np.dtype(bool)),
+    )
     b.check()
 
 
@@ -267,7 +280,7 @@ def lecture_step(sizes: tuple[int, ...], examples: int, dtype: str = "f4") -> Bu
     y = b.argument(rng.random((examples, sizes[-1])).astype(dtype))
     eta = b.read(0.5, "eta", number=True)
     layers = []
-    for l, (n_in, n_out) in enumerate(zip(sizes, sizes[1:], strict=False), 2):
+    for l, (n_in, n_out) in enumerate(pairwise(sizes), 2):
         w = b.read((rng.standard_normal((n_out, n_in)) / 10).astype(dtype), f"w{l}")
         layers.append((w, b.read(rng.standard_normal(n_out).astype(dtype), f"b{l}")))
     a = [x]
@@ -331,7 +344,7 @@ def test_a_scan_with_host_steps_draws_and_swapped_places() -> None:
     rows, (_, new_p, new_q) = executor.scan(3, [np.ones((3, 3))], b.reads, [np.arange(9.0).reshape(3, 3)], {})
     np.testing.assert_array_equal(new_p, b.reads[1])
     np.testing.assert_array_equal(new_q, b.reads[0])
-    np.testing.assert_array_equal(rows[0][1], np.cumsum(b.reads[1] + 1) + [3, 4, 5])
+    np.testing.assert_array_equal(rows[0][1], np.cumsum(b.reads[1] + 1) + np.arange(3, 6))
 
 
 def test_results_are_new_and_stay_as_they_are() -> None:
@@ -360,7 +373,10 @@ def test_an_index_that_does_not_exist_is_an_error() -> None:
     b = Builder()
     x, rows = b.argument(np.arange(12.0).reshape(4, 3)), b.argument(np.array([0, -1, 3]))
     columns = b.constant(np.array([0, 1, 2]))
-    b.result(b.do("getitem", x, key=Derived(rows, np.array)), b.do("getitem", x, key=(Derived(rows, np.array), columns.sample)))
+    b.result(
+        b.do("getitem", x, key=Derived(rows, np.array)),
+        b.do("getitem", x, key=(Derived(rows, np.array), columns.sample)),
+    )
     b.result(b.do("scatter_add", b.program.results[0], key=Derived(rows, np.array), shape=(4, 3)))
     executor = b.check()
     assert "part_1" not in executor.source
@@ -393,7 +409,9 @@ def test_an_array_of_another_form_is_refused() -> None:
     with pytest.raises(ValueError, match="2 times shape"):
         executor.scan(2, [np.ones((3, 2, 4), "f4"), b.arguments[1]], b.reads, [], {})
     turned_round = np.asfortranarray(b.arguments[0])
-    for a, z in zip(executor.run([turned_round, b.arguments[1]], b.reads, []), executor.run(b.arguments, b.reads, []), strict=True):
+    for a, z in zip(
+        executor.run([turned_round, b.arguments[1]], b.reads, []), executor.run(b.arguments, b.reads, []), strict=True
+    ):
         np.testing.assert_array_equal(a, z)
 
 
@@ -510,7 +528,9 @@ def test_the_disk_is_full(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("false", r"^the C compiler false failed: it says nothing$"),
     ],
 )
-def test_a_compiler_that_does_not_work(cache: Path, monkeypatch: pytest.MonkeyPatch, compiler: str, message: str) -> None:
+def test_a_compiler_that_does_not_work(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, compiler: str, message: str
+) -> None:
     monkeypatch.setenv("CC", compiler)
     with pytest.raises(CompileError, match=message):
         tiny(10.0).check()
@@ -537,7 +557,10 @@ def test_two_processes_at_once(cache: Path) -> None:
     )
     root = Path(__file__).parents[2]
     words = [sys.executable, "-c", code, str(root), str(Path(__file__).parent)]
-    running = [subprocess.Popen(words, stderr=subprocess.PIPE, env={**os.environ, "TINYGRAD_EDU_CACHE": str(cache)}) for _ in range(3)]
+    running = [
+        subprocess.Popen(words, stderr=subprocess.PIPE, env={**os.environ, "TINYGRAD_EDU_CACHE": str(cache)})
+        for _ in range(3)
+    ]
     for process in running:
         _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err.decode()
@@ -550,7 +573,8 @@ import sys
 sys.path[:0] = sys.argv[1:3]
 import numpy as np
 from tinygrad_edu.compiled import c_compile
-c_compile._FLAGS = (*c_compile._FLAGS, "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-sanitize=alignment")
+checks = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=alignment"
+c_compile._FLAGS = (*c_compile._FLAGS, *checks.split())
 from test_c_executor import calls_of, lecture_step, turned, Builder
 from tinygrad_edu import TABLE
 import warnings
@@ -569,18 +593,48 @@ for name in sys.argv[3:]:
 b.check()
 print("clean")
 """
-PICKED = ["getitem", "scatter_add", "setitem", "concatenate", "matmul", "linear", "sum", "max", "softmax", "conv", "conv_dx"]
-PICKED += ["conv_dw", "max_pool", "top_places", "reshape", "transpose", "where", "add", "log_softmax", "quadratic_cost", "windows"]
+PICKED = [
+    "getitem",
+    "scatter_add",
+    "setitem",
+    "concatenate",
+    "matmul",
+    "linear",
+    "sum",
+    "max",
+    "softmax",
+    "conv",
+    "conv_dx",
+]
+PICKED += [
+    "conv_dw",
+    "max_pool",
+    "top_places",
+    "reshape",
+    "transpose",
+    "where",
+    "add",
+    "log_softmax",
+    "quadratic_cost",
+    "windows",
+]
 
 
 @pytest.mark.slow
 def test_no_access_out_of_bounds(cache: Path) -> None:
     """With the compiler's own checks of every access: -fsanitize=address,undefined."""
     command = c_compile.compiler()
-    found = subprocess.run([*command, "-print-file-name=libasan.so"], capture_output=True, text=True, check=False).stdout.strip()
+    found = subprocess.run(
+        [*command, "-print-file-name=libasan.so"], capture_output=True, text=True, check=False
+    ).stdout.strip()
     if not Path(found).is_absolute() or not Path(found).exists():
         pytest.skip("the compiler has no address sanitizer")
-    env = {**os.environ, "LD_PRELOAD": str(Path(found).resolve()), "ASAN_OPTIONS": "detect_leaks=0", "TINYGRAD_EDU_CACHE": str(cache)}
+    env = {
+        **os.environ,
+        "LD_PRELOAD": str(Path(found).resolve()),
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "TINYGRAD_EDU_CACHE": str(cache),
+    }
     root = Path(__file__).parents[2]
     words = [sys.executable, "-c", CHECKED, str(root), str(Path(__file__).parent), *PICKED]
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=600, check=False)

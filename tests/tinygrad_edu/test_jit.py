@@ -1040,7 +1040,7 @@ def test_state_between_calls_is_never_stale() -> None:
 
     plain, under_jit = Recurrent(), Recurrent()
     f = jit(lambda x: under_jit(x))
-    with pytest.raises(JitError, match="something else at every call"):
+    with pytest.raises(JitError, match="something else at every call|had other numbers in the next run"):
         for _ in range(12):
             close(f(0.5).data, plain(Tensor(0.5)).data)
 

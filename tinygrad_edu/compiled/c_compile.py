@@ -160,10 +160,10 @@ def _temporary(why: str) -> Path:
     return _of_this_process[0]
 
 
-def compiled(source: str, quick: bool = False) -> ctypes.CDLL:
-    """The C text as a loaded library.  quick: it is long, so the compiler is not to think much about it."""
+def compiled(source: str, effort: str = "-O3") -> ctypes.CDLL:
+    """The C text as a loaded library.  effort: how much the compiler is to think about it."""
     command = compiler()
-    flags = ["-O1" if quick else "-O3", *_FLAGS]
+    flags = [effort, *_FLAGS]
     if "__clang__" not in instructions():
         flags.append("-fno-tree-pre")  # gcc: with it, a loop that takes several maxima becomes no vector loop
     words = (source, " ".join(command), " ".join(flags), _traits(tuple(command)))

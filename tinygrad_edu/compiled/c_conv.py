@@ -36,7 +36,9 @@ def _correlated(
         batch: tuple[int, ...] = (down, groups)
         left = _with_axis(turned, (0,), down)
         right = Cell(x.home, (*batch, own, kh, kw, across * n), (s * h, own * c, c, d * h, e * b, 1), x.offset)
-        z = it.emit("product", "conv", (left, right), name, (*batch, o, across * n), x.dtype, source=source, params={"inner": 3})
+        z = it.emit(
+            "product", "conv", (left, right), name, (*batch, o, across * n), x.dtype, source=source, params={"inner": 3}
+        )
         return Cell(z.home, (down, groups * o, across, n), contiguous((down, groups * o, across, n)))
     batch = (down, across, groups)
     left = _with_axis(_with_axis(turned, (0,), across), (0,), down)
@@ -74,11 +76,27 @@ def _conv_dx(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
     wide = it.emit("moves", "pad", (0, g), f"{i.out!r}_g", shape, g.dtype, params={"keys": [(), key]})
     o, own = w.shape[0] // groups, w.shape[1]
     v = w.strides
-    turned = Cell(w.home, (groups, own, o, kh, kw), (o * v[0], v[1], v[0], -v[2], -v[3]), w.offset + (kh - 1) * v[2] + (kw - 1) * v[3])
+    turned = Cell(
+        w.home,
+        (groups, own, o, kh, kw),
+        (o * v[0], v[1], v[0], -v[2], -v[3]),
+        w.offset + (kh - 1) * v[2] + (kw - 1) * v[3],
+    )
     rows = wide.strides
     left_cell = _with_axis(turned, (0,), h)
-    right = Cell(wide.home, (h, groups, o, kh, kw, width * n), (rows[0], o * rows[1], rows[1], d * rows[0], e * rows[2], 1))
-    z = it.emit("product", "conv_dx", (left_cell, right), repr(i.out), (h, groups, own, width * n), g.dtype, source=i, params={"inner": 3})
+    right = Cell(
+        wide.home, (h, groups, o, kh, kw, width * n), (rows[0], o * rows[1], rows[1], d * rows[0], e * rows[2], 1)
+    )
+    z = it.emit(
+        "product",
+        "conv_dx",
+        (left_cell, right),
+        repr(i.out),
+        (h, groups, own, width * n),
+        g.dtype,
+        source=i,
+        params={"inner": 3},
+    )
     return Cell(z.home, (h, c, width, n), contiguous((h, c, width, n)))
 
 
@@ -98,7 +116,11 @@ def _seen(x: Cell, grid: Pair, size: Pair, stride: Pair, dilation: Pair) -> list
     views = []
     for a in range(size[0]):
         for b in range(size[1]):
-            key = (slice(a * d, a * d + s * (down - 1) + 1, s), slice(None), slice(b * e, b * e + t * (across - 1) + 1, t))
+            key = (
+                slice(a * d, a * d + s * (down - 1) + 1, s),
+                slice(None),
+                slice(b * e, b * e + t * (across - 1) + 1, t),
+            )
             view = picked(x, key)
             assert view is not None
             views.append(view)
@@ -120,7 +142,9 @@ def _max_pool(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
         return it.entries("copy", y, name=name, dtype=y.dtype, source=i)
     for k, view in enumerate(views[1:], 1):
         last = k == len(views) - 1
-        y = it.entries("maximum", y, view, name=name if last else f"{name}_{k}", dtype=y.dtype, source=i if last else None)
+        y = it.entries(
+            "maximum", y, view, name=name if last else f"{name}_{k}", dtype=y.dtype, source=i if last else None
+        )
     return y
 
 
@@ -132,7 +156,9 @@ def _is_top(it: Lowered, x: Cell, y: Cell, name: str) -> Cell:
 
 
 def _top_places(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
-    if not all(isinstance(x, Cell) and x.size and x.dtype.kind == "f" for x in inputs) or any(map(any, i.params["pad"])):
+    if not all(isinstance(x, Cell) and x.size and x.dtype.kind == "f" for x in inputs) or any(
+        map(any, i.params["pad"])
+    ):
         return None
     (x, y), p, name = inputs, i.params, repr(i.out)
     views = _seen(x, (y.shape[0], y.shape[2]), p["size"], p["stride"], p["dilation"])

@@ -23,7 +23,7 @@ from .program import Derived, Program
 
 __all__ = ["CExecutor", "CompileError"]
 
-_QUICK_FROM = 3000  # statements: from here on the compiler is asked to be quick
+_EFFORTS = ((3_000, "-O3"), (30_000, "-O1"), (math.inf, "-O0"))  # of the compiler, for texts of so many statements
 
 
 class CExecutor:
@@ -42,7 +42,8 @@ class CExecutor:
             raise CompileError("a value has more than 2^31 entries: C counts them with an int")
         self.source, self.planned_bytes = plan.source, plan.nbytes
         self._plan, self._it = plan, plan.it
-        library = compiled(plan.source, quick=plan.statements > _QUICK_FROM)
+        effort = next(flag for most, flag in _EFFORTS if plan.statements <= most)
+        library = compiled(plan.source, effort)
         self._library = library  # stays loaded as long as this object lives
         self._parts = [getattr(library, part) if isinstance(part, str) else part for part in plan.parts]
         for f in "sd":
@@ -244,8 +245,10 @@ class CExecutor:
         if n < 1:
             raise ValueError(f"scan needs one run at least: got {n}")
         with self._lock:
-            return self._scan(n, arguments, reads, draws, tables) if self._simple else self._loop(
-                n, arguments, reads, draws, tables
+            return (
+                self._scan(n, arguments, reads, draws, tables)
+                if self._simple
+                else self._loop(n, arguments, reads, draws, tables)
             )
 
     def _loop(
@@ -299,7 +302,8 @@ class CExecutor:
             alive.append(array)
             table[len(it.inputs) + k] = _address(array)
             stride[len(it.inputs) + k] = x.home.nbytes
-        stacked, values = [], []
+        stacked: list[Any] = []
+        values: list[Any] = []
         for k, x in enumerate(it.outputs):
             is_result = k < len(program.results)
             array, _ = _aligned((n, *x.shape) if is_result else x.shape or (1,), x.dtype)
@@ -315,9 +319,7 @@ class CExecutor:
             alive.append(memory)
             result, other = table[self._first + k], _address(memory)
             table[self._first + k], spare[j] = (result, other) if n % 2 else (other, result)
-        error = self._library.scan(
-            ctypes.c_int64(n), table, stride, ctypes.c_int(len(pairs)), places, spare, self._at
-        )
+        error = self._library.scan(ctypes.c_int64(n), table, stride, ctypes.c_int(len(pairs)), places, spare, self._at)
         if error:
             self._failed(error)
         last = [a[-1].copy() if a.ndim > 1 else a[-1] for a in stacked]
@@ -329,7 +331,8 @@ class CExecutor:
         shape, dtype, strides = self._layouts[slot]
         if value.shape != (n, *shape) or value.dtype != dtype:
             raise ValueError(
-                f"v{slot} was compiled for {n} times shape {shape} and dtype {dtype}: got {value.shape} and {value.dtype}"
+                f"v{slot} was compiled for {n} times shape {shape} and dtype {dtype}: "
+                f"got {value.shape} and {value.dtype}"
             )
         whole = (self._it.inputs[slot].home.nbytes, *strides)
         if value.strides == whole or value.size == 0:
@@ -374,7 +377,10 @@ def _machine() -> Machine:
 def _blas() -> dict[str, int]:
     """Where NumPy's own BLAS has its products, {"s": address, "d": address}; {} if it is another BLAS."""
     folder = Path(np.__file__).parent
-    for path in [*folder.parent.glob("numpy.libs/libscipy_openblas64_*"), *folder.glob(".dylibs/libscipy_openblas64_*")]:
+    for path in [
+        *folder.parent.glob("numpy.libs/libscipy_openblas64_*"),
+        *folder.glob(".dylibs/libscipy_openblas64_*"),
+    ]:
         try:
             library = ctypes.CDLL(str(path))  # loaded already: this is the one that NumPy uses
             return {f: ctypes.cast(library[f"scipy_cblas_{f}gemm64_"], ctypes.c_void_p).value or 0 for f in "sd"}

@@ -152,6 +152,7 @@ _ON_FLOATS: dict[str, Writer] = {
     "signbit": lambda w, t: f"signbit({w[0]}) != 0",
 }
 
+
 def _wrapping(sign: str) -> Writer:
     """Integers wrap around, as NumPy's do; in C only those without a sign may."""
 

@@ -16,7 +16,20 @@ from .c_types import literal, name
 __all__ = ["Body", "Text", "loops", "moved", "sum_of"]
 
 Shape = tuple[int, ...]
-_ONCE = {"add", "subtract", "multiply", "divide", "where", "copy", "negative", "exp", "sigmoid", "tanh", "sum", "astype"}
+_ONCE = {
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "where",
+    "copy",
+    "negative",
+    "exp",
+    "sigmoid",
+    "tanh",
+    "sum",
+    "astype",
+}
 _INDICES = "ijklmnabcdefgh"
 
 
@@ -98,7 +111,7 @@ class Body:
                     entry = self._entry(x)
                     count[entry] = count.get(entry, 0) + (1 if step.op in _ONCE else 2)
                     cells.setdefault(entry, []).append(x)
-        lines = []
+        lines: list[str] = []
         for entry, found in cells.items():
             if count[entry] > 1:
                 home = found[0].home

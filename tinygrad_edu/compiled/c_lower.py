@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .c_expressions import computed_in, expression
-from .c_memory import Cell, Home, contiguous, picked, viewed
+from .c_memory import Cell, Home, contiguous, viewed
 from .c_types import NAMES, Machine
 from .program import Derived, Instruction, Program, Value
 
@@ -50,16 +50,20 @@ class Lowered:
     """The steps of a program, and where its values come from and go to."""
 
     program: Program
-    machine: Machine = Machine()
+    machine: Machine
     steps: list[Step] = field(default_factory=list)
     cells: dict[Value, Any] = field(default_factory=dict)  # a Cell, or a number for a 0-d constant
     inputs: list[Cell] = field(default_factory=list)  # arguments, reads, draws: slots 0, 1, …
     constants: list[tuple[Cell, Any]] = field(default_factory=list)  # the slots after those
     derived: list[tuple[int, Cell, Any, Cell]] = field(default_factory=list)  # (constant, its source, make, its Cell)
     outputs: list[Cell] = field(default_factory=list)  # of kept(): the last slots
-    tops: dict[Home, Any] = field(default_factory=dict)  # the largest places of windows: (x, y, one Cell for each place)
+    tops: dict[Home, Any] = field(
+        default_factory=dict
+    )  # the largest places of windows: (x, y, one Cell for each place)
 
-    def emit(self, kind: str, op: str, inputs: tuple[Any, ...], name: str, shape: Shape, dtype: Any, **more: Any) -> Cell:
+    def emit(
+        self, kind: str, op: str, inputs: tuple[Any, ...], name: str, shape: Shape, dtype: Any, **more: Any
+    ) -> Cell:
         """A new step, with a home of its own for its result."""
         dtype = np.dtype(dtype)
         out = Cell(Home(name, dtype, math.prod(shape)), shape, contiguous(shape))
@@ -110,8 +114,9 @@ def lowered(program: Program, machine: Machine) -> Lowered:
     """The program as steps."""
     it = Lowered(program, machine)
     values = [*program.arguments, *(v for v, _ in program.reads), *(v for v, _ in program.draws)]
+    carried = {v for v, _ in program.carried()}  # what a run hands on is in C order, as everything that is kept
     for slot, v in enumerate(values):
-        it.cells[v] = _from_outside(v, slot)
+        it.cells[v] = _from_outside(v, slot, v in carried)
         it.inputs.append(it.cells[v])
     for v in program.constants:
         if not v.shape:
@@ -139,10 +144,10 @@ def _drop_unused(it: Lowered) -> None:
     it.steps = steps[::-1]
 
 
-def _from_outside(v: Value, slot: int) -> Cell:
+def _from_outside(v: Value, slot: int, in_c_order: bool) -> Cell:
     """An input, in the layout that it had in the recording if that is without gaps."""
     strides = contiguous(v.shape)
-    if v.shape and v.sample.size:
+    if v.shape and v.sample.size and not in_c_order:
         own = tuple(s // v.dtype.itemsize for s in v.sample.strides)
         order = sorted(range(len(own)), key=lambda i: (-own[i], i))
         dense = contiguous(tuple(v.shape[i] for i in order))
@@ -222,8 +227,8 @@ def _entries(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
 def _fits(x: Any, weak: bool, dtype: np.dtype[Any]) -> bool:
     """Can the input be cast to this integer dtype without loss?"""
     if isinstance(x, Cell):
-        return not weak and x.dtype.kind in "biu" or x.dtype == dtype
-    return isinstance(x, (bool, int, np.integer, np.bool_)) and np.iinfo(dtype).min <= x <= np.iinfo(dtype).max
+        return (not weak and x.dtype.kind in "biu") or x.dtype == dtype
+    return isinstance(x, (bool, int, np.integer, np.bool_)) and bool(np.iinfo(dtype).min <= x <= np.iinfo(dtype).max)
 
 
 def _power(it: Lowered, i: Instruction, inputs: list[Any], dtype: np.dtype[Any]) -> Cell | None:
@@ -231,12 +236,10 @@ def _power(it: Lowered, i: Instruction, inputs: list[Any], dtype: np.dtype[Any])
     if dtype.kind != "f":
         return None
     x, n = inputs
-    options = {"name": repr(i.out), "dtype": dtype, "source": i}
+    options: dict[str, Any] = {"name": repr(i.out), "dtype": dtype, "source": i}
     if isinstance(n, (int, float)) and not isinstance(x, (int, float)):
         if n == 2:
             return it.entries("square", x, **options)
-        if n == 0.5 and i.op.name == "power" and False:
-            return it.entries("sqrt", x, **options)
         if n == 1:
             return it.entries("copy", x, **options)
         if n == -1:
@@ -330,7 +333,7 @@ BLAS_FROM = 1_000_000  # multiplications: fewer are faster in loops of our own
 
 
 def layout(x: Cell) -> tuple[int, int] | None:
-    """How BLAS is told of a matrix: 111 and the distance of its rows, or 112 and that of its columns; None: it cannot."""
+    """How BLAS is told of a matrix: (111, from row to row), or (112, from column to column); None: it cannot be."""
     (m, n), (s, t) = x.shape[-2:], x.strides[-2:]
     if t == 1 and s >= n:
         return 111, s
@@ -341,7 +344,10 @@ def layout(x: Cell) -> tuple[int, int] | None:
 
 def product_step(it: Lowered, a: Cell, b: Cell, name: str, dtype: Any, source: Any = None) -> Cell:
     """(…, M, K) times (…, K, N)"""
-    a, b = (x if x.dtype == dtype else it.entries("astype", x, name=f"{name}_{w}", dtype=dtype) for x, w in ((a, "x"), (b, "y")))
+    a, b = (
+        x if x.dtype == dtype else it.entries("astype", x, name=f"{name}_{w}", dtype=dtype)
+        for x, w in ((a, "x"), (b, "y"))
+    )
     (m, k), n = a.shape[-2:], b.shape[-1]
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     if it.machine.blas and m * n * k >= BLAS_FROM:
@@ -367,14 +373,17 @@ def _linear(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
     x, w, b = inputs
     if i.out.dtype.kind != "f" or not all(isinstance(a, Cell) and a.size for a in inputs) or w.ndim != 2:
         return None
-    if b.ndim > 1 or x.dtype != i.out.dtype or w.dtype != i.out.dtype:
+    if b.ndim > 1:
         return None
     rows = math.prod(x.shape[:-1])
     if x.ndim != 2:
         flat = viewed("reshape", x, {"shape": (rows, x.shape[-1])})
         x = flat or viewed("reshape", it.whole(x, f"{i.out!r}_x"), {"shape": (rows, x.shape[-1])})
     turned = Cell(w.home, w.shape[::-1], w.strides[::-1], w.offset)
-    z = product_step(it, x, turned, f"{i.out!r}_product", i.out.dtype)
+    dtype = np.result_type(x.dtype, w.dtype)
+    if dtype.kind != "f":
+        return None
+    z = product_step(it, x, turned, f"{i.out!r}_product", dtype)
     z = it.entries("add", z, b, name=repr(i.out), dtype=i.out.dtype, source=i)
     return z if z.shape == i.out.shape else viewed("reshape", z, {"shape": i.out.shape})
 
@@ -387,7 +396,9 @@ def moves(it: Lowered, i: Instruction, parts: list[tuple[Any, Any]], name: str =
     """A result that is put together of parts: each is a pair (key, what), written to result[key]."""
     sources = tuple(what for _, what in parts)
     keys = [key for key, _ in parts]
-    return it.emit("moves", i.op.name, sources, name or repr(i.out), i.out.shape, i.out.dtype, source=i, params={"keys": keys})
+    return it.emit(
+        "moves", i.op.name, sources, name or repr(i.out), i.out.shape, i.out.dtype, source=i, params={"keys": keys}
+    )
 
 
 def _reshape(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
@@ -424,7 +435,7 @@ def _setitem(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
 
 
 def _same_kind(y: Any, dtype: np.dtype[Any]) -> bool:
-    return isinstance(y, (int, float)) and dtype.kind == "f" or getattr(y, "dtype", None) == dtype
+    return (isinstance(y, (int, float)) and dtype.kind == "f") or getattr(y, "dtype", None) == dtype
 
 
 def _scatter_add(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
@@ -434,17 +445,21 @@ def _scatter_add(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
     if _is_basic(key):
         return moves(it, i, [((), 0), (key, g)])
     rows = _rows(it, i, len(i.out.shape))
-    return rows and it.emit("scatter", "scatter_add", (g,), repr(i.out), i.out.shape, i.out.dtype, source=i, reads=rows)
+    if rows is None:
+        return None
+    return it.emit("scatter", "scatter_add", (g,), repr(i.out), i.out.shape, i.out.dtype, source=i, reads=rows)
 
 
 def _getitem(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
     x = inputs[0]
     rows = _rows(it, i, x.ndim) if isinstance(x, Cell) and x.ndim else None
-    return rows and it.emit("gather", "getitem", (x,), repr(i.out), i.out.shape, i.out.dtype, source=i, reads=rows)
+    if rows is None:
+        return None
+    return it.emit("gather", "getitem", (x,), repr(i.out), i.out.shape, i.out.dtype, source=i, reads=rows)
 
 
 def _rows(it: Lowered, i: Instruction, ndim: int) -> tuple[Cell, ...] | None:
-    """The integer arrays that are the whole key, if it is made of such of one shape: for the first axis, the second, …"""
+    """The integer arrays that are the whole key, if it is made of such, of one shape: for the first axis, …"""
     key = i.params["key"]
     parts = key if isinstance(key, tuple) else (key,)
     if not 0 < len(parts) <= ndim:
@@ -477,8 +492,12 @@ def _made_before(it: Lowered, i: Instruction, k: int, key: Derived, source: Cell
     slot = source.home.slot
     if slot is None or slot >= len(it.inputs) or not source.shape:
         return None
-    for known, of, make, cell in it.derived:
-        if make is key.make and of.home is source.home and (of.shape, of.strides, of.offset) == (source.shape, source.strides, source.offset):
+    for _, of, make, cell in it.derived:
+        if (
+            make is key.make
+            and of.home is source.home
+            and (of.shape, of.strides, of.offset) == (source.shape, source.strides, source.offset)
+        ):
             return cell
     sample = key.make(np.array(key.source.sample))
     if not isinstance(sample, np.ndarray) or sample.dtype.kind != "i" or not sample.ndim:
@@ -516,5 +535,3 @@ LOWER: dict[str, Callable[[Lowered, Instruction, list[Any]], Cell | None]] = {
     "getitem": _getitem,
     "full_like": _full_like,
 }
-
-_ = picked

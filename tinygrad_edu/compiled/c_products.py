@@ -78,33 +78,47 @@ def product(kernel: Kernel, machine: Machine) -> Text:
     first = len(batch)
     from_x = index(along_x[: first + 1], [*variables, "r"], x.offset)
     from_y = index((*along_y[:first], along_y[-1]), [*variables, "c"], y.offset)
-    over_rows = (f"for (int row = 0; row < {m}; row += {rows}) {{", _first("r", "row", m, rows))
-    over_columns = (f"for (int col = 0; col < {n}; col += {wide}) {{", _first("c", "col", n, wide))
-    outer, inner = (over_rows, over_columns) if panel else (over_columns, over_rows)
+    over_rows = _blocks("r", "row", m, rows)
+    over_columns = _blocks("c", "col", n, wide)
+    outer, inner_loop = (over_rows, over_columns) if panel else (over_columns, over_rows)
     declared = f"{name(x.dtype)} z[{(m if not panel else rows) if dot else rows} * {n if dot else wide}];"
     if dot and not panel:
         text.add(depth, declared)
-    text.add(depth, outer[0])
-    text.add(depth + 1, outer[1])
+    for line in outer:
+        text.add(depth, line)
+    middle = depth + (len(outer) > 1)
     if panel:
-        text.add(depth + 1, declared)
-    text.add(depth + 1, inner[0])
-    text.add(depth + 2, inner[1])
+        text.add(middle, declared)
+    for line in inner_loop:
+        text.add(middle, line)
+    deep = middle + (len(inner_loop) > 1)
     if not dot:
-        text.add(depth + 2, declared)
+        text.add(deep, declared)
     to = "z" if not dot else "&z[c]" if panel else f"&z[{n}*r + c]"
-    text.add(depth + 2, f"{block}(&{x.home.name}[{from_x}], &{y.home.name}[{from_y}], {to});")
+    text.add(deep, f"{block}(&{x.home.name}[{from_x}], &{y.home.name}[{from_y}], {to});")
     if not dot:
-        _finish(kernel, text, depth + 2, variables, (rows, wide), "r + p", "c + q", f"z[{wide}*p + q]")
-    text.add(depth + 1, "}")
+        _finish(kernel, text, deep, variables, (rows, wide), "r + p", "c + q", f"z[{wide}*p + q]")
+    if deep > middle:
+        text.add(middle, "}")
     if panel:
-        _finish(kernel, text, depth + 1, variables, (rows, n), "r + p", "q", f"z[{n}*p + q]")
-    text.add(depth, "}")
+        _finish(kernel, text, middle, variables, (rows, n), "r + p", "q", f"z[{n}*p + q]")
+    if middle > depth:
+        text.add(depth, "}")
     if dot and not panel:
         _finish(kernel, text, depth, variables, (m, n), "p", "q", f"z[{n}*p + q]")
     for d in range(len(batch), 0, -1):
         text.add(d, "}")
     return text
+
+
+def _blocks(first: str, counter: str, length: int, size: int) -> list[str]:
+    """The loop over the blocks; none if there is one block."""
+    if length <= size:
+        return [f"const int {first} = 0;"]
+    return [
+        f"for (int {counter} = 0; {counter} < {length}; {counter} += {size}) {{",
+        f"  {_first(first, counter, length, size)}",
+    ]
 
 
 def _first(short: str, counter: str, length: int, size: int) -> str:
@@ -200,9 +214,8 @@ def _dot_block(block: str, x: Cell, y: Cell, rows: int, columns: int, lanes: int
     t, k = name(x.dtype), x.shape[-1]
     vector = f"{t}_x{lanes}"
     full = k // lanes * lanes
-    rest = ""
-    if full < k:
-        rest = f"\n      for (int k = {full}; k < {k}; k++) all += x[{_plus(x.strides[-2], 'p')}k] * y[{_plus(y.strides[-1], 'q')}k];"
+    term = f"x[{_plus(x.strides[-2], 'p')}k] * y[{_plus(y.strides[-1], 'q')}k]"
+    rest = f"\n      for (int k = {full}; k < {k}; k++) all += {term};" if full < k else ""
     return f"""\
 /* {rows} rows of x times {columns} columns of y, {lanes} products at a time */
 SUM_OF_PRODUCTS static void {block}(const {t} *restrict x, const {t} *restrict y, {t} *restrict z)
@@ -266,7 +279,8 @@ def by_blas(step: Step) -> Text:
         words.append((turn, f"{cell.home.name} + {place}" if place != "0" else cell.home.name, step_of))
     (turn_x, from_x, step_x), (turn_y, from_y, step_y), (_, to, step_z) = words
     call = "sgemm" if x.dtype.itemsize == 4 else "dgemm"
-    text.add(len(batch) + 1, f"{call}(101, {turn_x}, {turn_y}, {m}, {n}, {k}, 1, {from_x}, {step_x}, {from_y}, {step_y}, 0, {to}, {step_z});")
+    size = f"{turn_x}, {turn_y}, {m}, {n}, {k}"
+    text.add(len(batch) + 1, f"{call}(101, {size}, 1, {from_x}, {step_x}, {from_y}, {step_y}, 0, {to}, {step_z});")
     return text
 
 
@@ -282,9 +296,18 @@ def weight_gradient(step: Step, machine: Machine) -> Text:
     text = Text()
     text.reads[g.home] = text.reads[x.home] = text.writes[z.home] = None
     block, kind = f"block_{z.home.name}", name(z.dtype)
-    text.before.append(_adding_block(block, kind, rows, kw, lanes, length, g.strides[1], e * x.strides[2], own * kh * kw))
+    text.before.append(
+        _adding_block(block, kind, rows, kw, lanes, length, g.strides[1], e * x.strides[2], own * kh * kw)
+    )
     text.add(1, f"for (int i = 0; i < {z.size}; i++) {z.home.name}[i] = 0;")
-    loops = [("a", down, 1), *([("b", across, 1)] if t != 1 else []), ("h", groups, 1), ("c", own, 1), ("i", kh, 1), ("o", o, rows)]
+    loops = [
+        ("a", down, 1),
+        *([("b", across, 1)] if t != 1 else []),
+        ("h", groups, 1),
+        ("c", own, 1),
+        ("i", kh, 1),
+        ("o", o, rows),
+    ]
     loops = [loop for loop in loops if loop[1] > loop[2]]
     for depth, (v, stop, step_by) in enumerate(loops):
         text.add(depth + 1, f"for (int {v} = 0; {v} < {stop}; {v} += {step_by})")

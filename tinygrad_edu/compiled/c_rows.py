@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from .c_lower import Step
 from .c_loops import Text, index
+from .c_lower import Step
 from .c_memory import contiguous
 from .c_types import literal
 
@@ -22,7 +22,9 @@ def gathered(step: Step) -> Text:
     depth, variables = _inner(text, x.shape[count:])
     place = index((math.prod(x.shape[count:]), *contiguous(x.shape[count:])), ["i", *variables])
     chosen = [f"at{k}" for k in range(count)]
-    text.add(depth, f"{step.out.home.name}[{place}] = {x.home.name}[{index(x.strides, [*chosen, *variables], x.offset)}];")
+    text.add(
+        depth, f"{step.out.home.name}[{place}] = {x.home.name}[{index(x.strides, [*chosen, *variables], x.offset)}];"
+    )
     text.add(1, "}")
     return text
 

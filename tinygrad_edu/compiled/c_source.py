@@ -119,7 +119,7 @@ def _function(kernel: Kernel, text: Text, few: bool, plan: Plan) -> tuple[str, l
     if needs_last:
         words.append("int last")
         given.append("last")
-    lines.append(f"static __attribute__((noinline)) {result} {title}({_wrapped(words)})")
+    lines.append(f"KERNEL {result} {title}({_wrapped(words)})")
     lines += ["{", *(f"  {d}" for d in declared), *text.lines]
     call = f"{title}({', '.join(given)})"
     if text.fails:
@@ -159,7 +159,9 @@ def _part(k: int, calls: list[str], it: Lowered, few: bool) -> str:
     """The kernels in order."""
     lines = [
         "/* One run.  p: where inputs, constants and results are; memory: for what is only needed in between;",
-        "   last: is it the last run of a scan? */" if k == 0 else "   the program goes on here after a step by NumPy */",
+        "   last: is it the last run of a scan? */"
+        if k == 0
+        else "   the program goes on here after a step by NumPy */",
         f"int part_{k}(void *const *p, char *memory, int last)",
         "{",
     ]
@@ -216,6 +218,8 @@ def _head(program: Program) -> str:
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+#define KERNEL static __attribute__((noinline))  /* a function that stays one: its loop is not mixed with others */
 """
 
 

@@ -83,6 +83,7 @@ class Jit:
     train_step.scan(xs, ys)   once for every entry along the first axis; the results, stacked
     train_step.program        what was recorded, one operation a line
     train_step.source         what it became: C, or Python
+    train_step.latest         the recording that was run last, or None
     train_step.on_record      a function that is called before the function is recorded, or None
     """
 
@@ -94,7 +95,7 @@ class Jit:
         self.function, self.executor, self.check = function, executor, check
         self._versions: dict[Any, list[_Version]] = {}
         self._lock = threading.RLock()
-        self._latest: _Version | None = None
+        self.latest: _Version | None = None
         self._waiting: list[_Version] = []  # recorded once; they hold every number of their run
         self._recorded = 0  # new programs since the last replay
         self.on_record: Callable[[], Any] | None = None
@@ -133,7 +134,7 @@ class Jit:
             if versions is not None:
                 for version in versions:
                     if version.trusted and (reads := version.applies()) is not None:
-                        self._latest, self._recorded = version, 0
+                        self.latest, self._recorded = version, 0
                         return version.run(arrays, reads)
             return self._record(form, args, kwargs)
 
@@ -166,7 +167,7 @@ class Jit:
                     parts.append((k, k + 1, self(*rows)))
                     ran, k = version, k + 1
                     continue
-                self._latest = version
+                self.latest = version
                 m = min(n - k, version.chunk())
                 parts.append((k, k + m, version.scan([a[k : k + m] for a in stacks], m)))
                 k += m
@@ -188,12 +189,12 @@ class Jit:
         return "numpy" if isinstance(self._ready().executor, NumPyExecutor) else "c"
 
     def __repr__(self) -> str:
-        return f"<jit of {getattr(self.function, '__name__', 'f')}: {self._state()}>"
+        return f"<jit of {getattr(self.function, '__name__', type(self.function).__name__)}: {self._state()}>"
 
     def _state(self) -> str:
-        if self._latest is None:
+        if self.latest is None:
             return "not recorded yet"
-        if not self._latest.trusted:
+        if not self.latest.trusted:
             return "recorded once, and once more before it is run"
         n = len(self.program.code)
         return f"{n} operation{'s' * (n != 1)}, {'C' if self.executor_name == 'c' else 'NumPy'}"
@@ -201,7 +202,7 @@ class Jit:
     def _repr_html_(self) -> str:
         """In a notebook: the line, the program, and what it became."""
         parts = [f"<code>{escape(repr(self))}</code>"]
-        if (latest := self._latest) is not None:
+        if (latest := self.latest) is not None:
             parts.append(f"<details><summary>program</summary><pre>{escape(str(latest.program))}</pre></details>")
             if latest.trusted:
                 language = "C" if self.executor_name == "c" else "Python"
@@ -220,9 +221,9 @@ class Jit:
             del self._versions[next(iter(self._versions))]
 
     def _known(self) -> _Version:
-        if self._latest is None:
+        if self.latest is None:
             raise JitError("nothing was recorded yet: call the function first, twice with arguments of the same shapes")
-        return self._latest
+        return self.latest
 
     def _ready(self) -> _Version:
         if not self._known().trusted:
@@ -235,7 +236,7 @@ class Jit:
         """Run the function as usual, and write down what it does."""
         if self.on_record is not None:
             self.on_record()
-        name = getattr(self.function, "__name__", "f")
+        name = getattr(self.function, "__name__", type(self.function).__name__)
         given = leaves((args, kwargs))
         with Recorder(name) as recorder:
             inputs = []
@@ -273,7 +274,7 @@ class Jit:
                 f"jit records {name} again and again, because numbers or objects that it looks up, or arguments that "
                 f"are no arrays, keep changing: pass them as arrays", JitWarning, stacklevel=3,
             )  # fmt: skip
-        self._latest = new if new.trusted or self._latest is None else self._latest
+        self.latest = new if new.trusted or self.latest is None else self.latest
         return _handed_out(result)
 
 
@@ -346,7 +347,10 @@ class _Version:
         if not exact and not all(map(_close, found, expected)):  # noise, as dC/db before a batch norm?
             rng, plain = np.random.default_rng(0), NumPyExecutor(self.program)
             with np.errstate(all="ignore"):
-                others = [plain.run(*([_jittered(a, rng) for a in given] for given in (arguments, reads, draws))) for _ in range(4)]
+                others = [
+                    plain.run(*([_jittered(a, rng) for a in given] for given in (arguments, reads, draws)))
+                    for _ in range(4)
+                ]
             noise = [100 * max(_distance(other[k], e) for other in others) for k, e in enumerate(expected)]
             found = [e if _distance(a, e) <= n else a for a, e, n in zip(found, expected, noise, strict=True)]
         names = [f"result {i}" for i in range(len(self.program.results))]

@@ -51,8 +51,10 @@ def _power_dx(g: Any, z: Any, x: Any, n: Any) -> Any:
 
 
 def _as_entries(x: Any, z: Any) -> Any:
-    """A Python number in the precision of z: 2.0 ^ n has a derivative in float32 if n is, on arrays as on Tensors."""
-    return zeros_like(z) + x if isinstance(x, (int, float)) else x
+    """x in the precision of z: 2.0 ^ n has a derivative in float32 if n is, the same on arrays as on Tensors."""
+    if isinstance(x, (int, float)):
+        return zeros_like(z) + x
+    return x if x.dtype == z.dtype else astype(x, dtype=z.dtype)
 
 
 def _power_dn(g: Any, z: Any, x: Any, n: Any) -> Any:

@@ -15,7 +15,7 @@ def _reduction(name: str, forward: Callable[..., Any], rule: Callable[..., Any],
     """The row of y = f(x, axis, keepdims), from the rule for keepdims=True."""
 
     def vjp(g: Any, y: Any, x: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
-        if not keepdims:
+        if not keepdims and len(axis) < len(x.shape):  # where all axes were reduced, g and y broadcast as they are
             ones = _ones_along(axis, x)
             g, y = reshape(g, shape=ones), reshape(y, shape=ones)
         return rule(g, y, x, axis)

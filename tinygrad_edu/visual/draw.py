@@ -66,8 +66,8 @@ def draw(
     """
     if not isinstance(t, (Tensor, Jit, Program)):
         raise DtypeError(
-            f"draw() draws the graph that led to a Tensor, usually the cost, or a function under jit; got "
-            f"{type(t).__name__}"
+            f"draw() draws the graph that led to a Tensor, usually the cost; got {type(t).__name__}.  It draws a "
+            f"function under jit as well"
         )
     if direction is None:
         direction = "LR" if isinstance(t, Tensor) else "TB"

@@ -19,7 +19,7 @@ __all__ = ["PHASES", "phases", "read"]
 
 PHASES = ("forward", "backward", "update")
 MANY = 45  # boxes: above, phases are folded unasked
-_ROLES = "x y w b z a d e f h n p r cost".split()  # the symbols that `nn` gives, as in z2
+_ROLES = ("x", "y", "w", "b", "z", "a", "d", "e", "f", "h", "n", "p", "r", "cost")  # the symbols that `nn` gives: z2
 _GREEK = {"lr": "η", "eps": "ε", "momentum": "μ", "weight_decay": "λ"}  # settings, as in the lecture and the papers
 
 
@@ -97,7 +97,9 @@ def read(
     else:
         if not isinstance(collapse, bool) and not all(k in [names[p] for p in there] for k in collapse):
             words = ", ".join(repr(names[p]) for p in there)
-            raise DrawingError(f"collapse is True, or some of the phases of the program ({words}); got {collapse!r:.60}")
+            raise DrawingError(
+                f"collapse is True, or some of the phases of the program ({words}); got {collapse!r:.60}"
+            )
         fold = {k for k in there if collapse is True or (collapse and names[k] in collapse)}
         picture = _picture(program, direction, found, names, fold, arguments)
     if len(picture.boxes) > max_nodes:
@@ -159,7 +161,7 @@ def _picture(
     )
 
 
-_KINDS = ("parameters", "optimizer state", "settings", "gradients", "constants", "draws", "read")
+_KINDS = ("parameters", "optimizer state", "settings", "gradients", "from outside", "random draws", "constants")
 
 
 def _outside(
@@ -169,7 +171,7 @@ def _outside(
     open_ = {v for k, step in code if k not in fold for v in step.needs()}
     boxes: dict[Any, list[Value]] = {v: [v] for v in program.arguments}
     kinds = [(v, _kind(v, place)) for v, place in program.reads]
-    kinds += [(v, "draws") for v, _ in program.draws] + [(v, "constants") for v in program.constants]
+    kinds += [(v, "random draws") for v, _ in program.draws] + [(v, "constants") for v in program.constants]
     for v, kind in kinds:
         if v not in numbers:
             boxes.setdefault(v if v in open_ or not fold else kind, []).append(v)
@@ -184,7 +186,7 @@ def _kind(v: Value, place: Place) -> str:
     if _is_gradient(place):
         return "gradients"
     if place.owner is not None:
-        return "parameters" if place.owner.requires_grad else "read"
+        return "parameters" if place.owner.requires_grad else "from outside"
     return "settings" if v.number and " of " not in place.name else "optimizer state"
 
 
@@ -207,7 +209,9 @@ def _leaf(v: Value, program: Program, symbols: dict[Value, Symbol]) -> Box:
     place = next((place for read, place in program.reads if read is v), None)
     kind, name = "data", ""
     if place is not None:
-        what = {"parameters": "parameter", "settings": "setting", "gradients": "gradient"}.get(_kind(v, place), "outside")
+        what = {"parameters": "parameter", "settings": "setting", "gradients": "gradient"}.get(
+            _kind(v, place), "outside"
+        )
         kind = "parameter" if what == "parameter" else "data"
         rows.append(("read", "at every run"))
         name = place.name if place.owner is None else literal(place.owner.name or "")
@@ -248,7 +252,7 @@ def _together(kind: str, group: list[Value], symbols: dict[Value, Symbol]) -> Bo
         kind="parameter" if kind == "parameters" else "data",
         symbol=kind,
         name="",
-        what="read at every run" if kind != "constants" else "",
+        what={"constants": "", "random draws": "drawn at every run"}.get(kind, "read at every run"),
         formula="",
         rows=_few(rows),
         layer=None,
@@ -263,7 +267,7 @@ def _operation(
     kept = [place for place, v in program.writes if v is step.out]
     axis = step.params.get("axis")
     rows = _shape_row(step.out)
-    rows += [("kept as", literal(place.name)) for place in kept if _is_gradient(place)]
+    rows += [("kept as", literal(place.name)) for place in kept if _is_gradient(place) and place.name[0] != "."]
     rows += [("becomes", literal(place.name)) for place in kept if not _is_gradient(place)]
     return Box(
         kind="operation",
@@ -361,20 +365,22 @@ def _symbols(program: Program, arguments: Sequence[str]) -> dict[Value, Symbol]:
         else:
             own = _owner(place)
             put(v, _Known(f"∂C/∂{own}") if own and _is_gradient(place) else own)
+    known = {id(place.owner): symbols[v] for v, place in program.reads if not _is_gradient(place)}
+    new: dict[Value, Symbol] = {}
     for place, w in program.writes:
-        if w is not None and w not in symbols and _is_gradient(place) and (own := _owner(place)):
+        own = known.get(id(place.owner)) if place.owner is not None else None
+        if w is None or w in symbols or own is None:
+            continue
+        if _is_gradient(place):
             put(w, _Known(f"∂C/∂{own}"))
-    new = {w: place for place, w in program.writes if not _is_gradient(place) and place.owner is not None}
+        else:
+            new[w] = _Known(f"new {own}")
     maker = {step.out: step for step in program.code}
     for symbol, d in _errors(program):
         put(d, symbol)
     for step in program.code:
-        if (known := _derived(step, maker, symbols)) is not None and step.out not in symbols:
-            put(step.out, known)
-        elif step.out in new and step.out not in symbols:
-            put(step.out, _Known(f"new {_owner(new[step.out]) or ''}".strip()))
-        elif step.out not in symbols:
-            put(step.out, _named(step.out.name))
+        if step.out not in symbols:
+            put(step.out, _derived(step, maker, symbols), new.get(step.out), _named(step.out.name))
     for v in (*program.constants, *(v for v, _ in program.draws)):
         put(v)
     return symbols
