@@ -1,4 +1,4 @@
-"""Draw the pictures of the README and of docs/pictures.md: python docs/make_images.py (needs dot and Chromium)."""
+"""Draw the pictures of README.md and docs/: python docs/make_images.py (needs dot and Chromium)."""
 
 import io
 import shutil
@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 import nn
-from tinygrad_edu import Tensor, draw, trace, universal
+from tinygrad_edu import Tensor, draw, jit, trace, universal
 
 FOLDER = Path(__file__).parent / "images"
 
@@ -39,6 +39,24 @@ x, w, b = Tensor(0.5, name="x"), Tensor(-2.0, requires_grad=True, name="w"), Ten
 C = 0.5 * ((w * x + b).sigmoid() - 1) ** 2
 C.backward(retain_grads=True)
 draw(C).save(FOLDER / "neuron.png")
+
+# the step of docs/jit.md
+tiny, quadratic = nn.MLP([3, 2, 1], rng=1), nn.QuadraticCost()
+sgd = nn.optim.SGD(tiny.parameters(), lr=3.0)
+
+
+@jit(executor="numpy")
+def train_step(x: Any, y: Any) -> Any:
+    cost = quadratic(tiny(x), y)
+    sgd.zero_grad()
+    cost.backward()
+    sgd.step()
+    return cost
+
+
+for _ in range(3):
+    train_step(np.ones((10, 3), np.float32), np.ones((10, 1), np.float32))
+kept_small(draw(train_step).pipe("png"), "jit")
 
 # what `make train` leaves
 digits = nn.data.digits()

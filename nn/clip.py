@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu import DtypeError, GradientError, Tensor
+from tinygrad_edu import DtypeError, GradientError, Op, Tensor, capturing, no_grad
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
@@ -35,15 +35,12 @@ def clip_grad_norm_(
     if p == 0:
         raise ValueError("norm_type is above 0: 2 for the length, 1, math.inf for the largest entry")
     parameters = _with_gradient(parameters)
+    if capturing() is not None and parameters:
+        return _recorded(parameters, limit, p, error_if_nonfinite)
     gradients = [t.grad.data for t in parameters if t.grad is not None]
-    total = _norm([_norm(g, p) for g in gradients], p)
-    if error_if_nonfinite and not math.isfinite(total):
-        raise GradientError(
-            f"the norm of the gradients is {total}: find where it comes from with tinygrad_edu.detect_anomaly(), or "
-            f"try a smaller learning rate.  The gradients are unchanged"
-        )
-    factor = limit / (total + 1e-6)
-    if not factor >= 1:  # also when it is NaN
+    total = _total(*gradients, p=p, finite=error_if_nonfinite)
+    factor = _factor(total, limit=limit)
+    if factor != 1:  # also when it is NaN
         with np.errstate(invalid="ignore"):  # inf * 0
             _replace(parameters, [g * factor for g in gradients])
     dtype = np.result_type(*gradients) if gradients else np.float32
@@ -58,6 +55,11 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     """
     c = _bound("clip_value", clip_value, least=0.0)
     parameters = _with_gradient(parameters)
+    if capturing() is not None:
+        with no_grad():
+            for t in parameters:
+                t.grad = t.grad.clip(-c, c)  # type: ignore[union-attr]  # those without are left out
+        return
     _replace(parameters, [np.clip(t.grad.data, -c, c) for t in parameters if t.grad is not None])
 
 
@@ -72,6 +74,48 @@ def _with_gradient(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
         if not isinstance(t, Tensor):
             raise DtypeError(f"clipping takes Tensors, as net.parameters(), not {t!r:.60}")
     return list({id(t): t for t in given if t.grad is not None}.values())
+
+
+def _total(*gradients: Any, p: float, finite: bool) -> float:
+    """The norm of all gradients together, in double precision."""
+    total = _norm([_norm(g, p) for g in gradients], p)
+    if finite and not math.isfinite(total):
+        raise GradientError(
+            f"the norm of the gradients is {total}: find where it comes from with tinygrad_edu.detect_anomaly(), or "
+            f"try a smaller learning rate.  The gradients are unchanged"
+        )
+    return total
+
+
+def _factor(total: float, *, limit: float) -> float:
+    """min(1, limit / (total + 1e-6)), and NaN if the total is."""
+    factor = limit / (total + 1e-6)
+    return 1.0 if factor >= 1 else factor
+
+
+def _no_rule(g: Any, z: Any, *inputs: Any, **params: Any) -> Any:
+    raise GradientError("clipping has no derivative")
+
+
+_TOTAL = Op("gradient norm", lambda *gs, p, finite: np.float64(_total(*gs, p=p, finite=finite)), _no_rule, "|g|")
+_FACTOR = Op(
+    "clipping factor",
+    lambda total, limit: np.float64(_factor(float(total), limit=limit)),
+    _no_rule,
+    "min(1, limit / |g|)",
+)
+
+
+def _recorded(parameters: list[Tensor], limit: float, p: float, finite: bool) -> Tensor:
+    """clip_grad_norm_ for a function under jit: the same numbers, on Tensors."""
+    gradients: list[Any] = [t.grad for t in parameters]
+    with no_grad():
+        total = _TOTAL(*gradients, p=p, finite=finite)
+        factor = _FACTOR(total, limit=limit)
+        for t, g in zip(parameters, gradients, strict=True):
+            t.grad = g * factor if g.ndim else (g.reshape(1) * factor).reshape(())  # a number would become double
+        norm: Tensor = total.astype(np.result_type(*(g.dtype for g in gradients)))
+    return norm
 
 
 def _norm(values: Any, p: float) -> float:

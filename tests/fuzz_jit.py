@@ -75,7 +75,11 @@ class Case:
     def array(self, i: int) -> Any:
         """Leaf i as its layout says, in this precision."""
         array = laid_out(self._leaf(i))
-        return array if array.dtype == self.dtype else array.astype(array.dtype.newbyteorder("=").kind + str(self.dtype.itemsize))
+        return (
+            array
+            if array.dtype == self.dtype
+            else array.astype(array.dtype.newbyteorder("=").kind + str(self.dtype.itemsize))
+        )
 
     def numbers(self, call: int) -> dict[int, Any]:
         """All leaves for one call."""
@@ -111,7 +115,9 @@ def forward(program: Program, leaves: dict[int, Tensor]) -> list[Tensor]:
             continue
         spec = OPS[step.name]
         named = bound(spec, [values[j] for j in step.operands]) | step.params
-        values.append(compiled(spec.spellings[step.spelling], tuple(named), lambda: {"te": te, "np": np})(*named.values()))
+        values.append(
+            compiled(spec.spellings[step.spelling], tuple(named), lambda: {"te": te, "np": np})(*named.values())
+        )
     return values
 
 
@@ -160,7 +166,9 @@ def differs(a: Any, b: Any, exact: bool) -> str | None:
     if isinstance(a, list):
         if not isinstance(b, list) or len(a) != len(b):
             return f"{a!r:.60} and {b!r:.60}"
-        return next((f"[{i}]{d}" for i, (x, y) in enumerate(zip(a, b, strict=True)) if (d := differs(x, y, exact))), None)
+        return next(
+            (f"[{i}]{d}" for i, (x, y) in enumerate(zip(a, b, strict=True)) if (d := differs(x, y, exact))), None
+        )
     if isinstance(a, str) or a is None:
         return None if a == b else f": {a!r:.60} and {b!r:.60}"
     x, y = np.asarray(a), np.asarray(b)
@@ -243,10 +251,11 @@ def main(words: list[str] | None = None) -> int:
             report(case, kind, given.executor)
     seconds = time.perf_counter() - start
     which = ", ".join(f"{n} × {kind}" for kind, n in kinds.items())
+    said = ", ".join(f"{n} × {how}" for how, n in refused.items()) or "none"
+    total = f"{count} programs, {sum(kinds.values())} mismatches{f' ({which})' if kinds else ''}"
     print(
-        f"{count} programs, {sum(kinds.values())} mismatches{f' ({which})' if kinds else ''}; executor {given.executor}, "
-        f"seed {given.seed}, shard {given.shard}, {count / seconds:.0f} programs/s; refused, and said so: "
-        f"{', '.join(f'{n} × {how}' for how, n in refused.items()) or 'none'}"
+        f"{total}; executor {given.executor}, seed {given.seed}, shard {given.shard}, {count / seconds:.0f} a second; "
+        f"refused, and said so: {said}"
     )
     return 1 if kinds else 0
 

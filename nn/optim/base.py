@@ -134,8 +134,11 @@ class Optimizer:
 
     def _record_one(self, jit: Any, i: int, p: Tensor, settings: list[Any]) -> None:
         """The step of parameter i."""
-        jit.guard(lambda: tuple(self.state.get(i, ())), tuple(self.state.get(i, ())))
-        s: State = {name: jit.read(*self._stored(i, p, name)) for name in self.state.get(i, {})}
+        names = jit.notes.get((id(self), i))  # of its state, if it has stepped before in this run
+        if names is None:
+            names = tuple(self.state.get(i, ()))
+            jit.guard(lambda: tuple(self.state.get(i, ())), names)
+        s: State = {name: jit.read(*self._stored(i, p, name)) for name in names}
         grad = p.grad
         assert grad is not None
         w, g = p.detach(), grad.detach()
@@ -148,20 +151,22 @@ class Optimizer:
             new = new.reshape(())
             after = {name: t if name == "step" else t.reshape(()) for name, t in after.items()}
         p.assign(new)
+        jit.notes[id(self), i] = tuple(after)
         for name, value in after.items():
-            jit.write(*self._stored(i, p, name, put=True), value)
+            jit.write(*self._stored(i, p, name, put=tuple(after)), value)
 
-    def _stored(self, i: int, p: Tensor, name: str, put: bool = False) -> tuple[Any, ...]:
-        """How jit reads, or writes, one entry of the state: (key, name, function)."""
+    def _stored(self, i: int, p: Tensor, name: str, put: tuple[str, ...] = ()) -> tuple[Any, ...]:
+        """How jit reads one entry of the state, or writes it (put: all of its names): (key, name, function)."""
 
         def get() -> Any:
             value = self.state[i][name]
             return value if isinstance(value, int) else value[()]
 
         def store(value: Any) -> None:
-            self.state[i] = {**self.state.get(i, {}), name: int(value) if name == "step" else np.asarray(value)}
+            others = {key: v for key, v in self.state.get(i, {}).items() if key in put}
+            self.state[i] = {**others, name: int(value) if name == "step" else np.asarray(value)}
 
-        return (id(self), i, name), f"{name} of {p.name or i}", store if put else get
+        return (id(self), i, name), f"{name} of {p.name or ''.join(map(str, p.role or ())) or i}", store if put else get
 
     # ---- parameters and settings ---------------------------------------------------------------------
 
@@ -285,7 +290,7 @@ def _setting(jit: Any, group: Any, name: str) -> Any:
     value = group[name]
     if isinstance(value, tuple):
         entries = [(id(group), name, k) for k in range(len(value))]
-        return tuple(_number(jit, key, name, partial(_entry, group, name, key[2])) for key in entries)
+        return tuple(_number(jit, key, f"{name}[{key[2]}]", partial(_entry, group, name, key[2])) for key in entries)
     return _number(jit, (id(group), name), name, partial(operator.getitem, group, name))
 
 

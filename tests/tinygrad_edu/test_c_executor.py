@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -17,8 +18,8 @@ from all_cases import CASES
 from hypothesis import HealthCheck, given, settings
 from op_cases import Call
 
-from tinygrad_edu import TABLE
-from tinygrad_edu.compiled import c_compile
+from tinygrad_edu import TABLE, Op
+from tinygrad_edu.compiled import c_compile, c_executor
 from tinygrad_edu.compiled.c_compile import CompileError
 from tinygrad_edu.compiled.c_executor import CExecutor
 from tinygrad_edu.compiled.program import Derived, Instruction, Place, Program, Value
@@ -173,45 +174,130 @@ def as_single(x: Any) -> Any:
     return x.astype(np.float32) if x.dtype == np.float64 else x
 
 
-@pytest.mark.parametrize("name", sorted(TABLE))
-def test_every_op(name: str) -> None:
+def groups(names: list[str], size: int) -> list[list[str]]:
+    """Ops that are tested in one program: to compile takes longer than to run."""
+    return [names[k : k + size] for k in range(0, len(names), size)]
+
+
+@pytest.mark.parametrize("names", groups(sorted(TABLE), 8), ids="-".join)
+def test_every_op(names: list[str]) -> None:
     b = Builder()
-    for k, call in enumerate(calls_of(name, 24)):
-        change: Callable[[Any], Any] = (lambda x: x, as_single, turned, lambda x: turned(as_single(x)))[k % 4]
-        arrays = [change(a) for a in call.arrays]
-        values = [b.argument(a) if k % 3 else b.constant(a) for a in arrays]
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                b.result(b.do(name, *values, **call.params))
-        except (np.linalg.LinAlgError, TypeError, ValueError):
-            continue  # NumPy refuses
-    assert b.program.results
+    for name in names:
+        before = len(b.program.results)
+        for k, call in enumerate(calls_of(name, 24)):
+            change: Callable[[Any], Any] = (lambda x: x, as_single, turned, lambda x: turned(as_single(x)))[k % 4]
+            arrays = [change(a) for a in call.arrays]
+            values = [b.argument(a) if k % 3 else b.constant(a) for a in arrays]
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    b.result(b.do(name, *values, **call.params))
+            except (np.linalg.LinAlgError, TypeError, ValueError):
+                continue  # NumPy refuses
+        assert len(b.program.results) > before, name
     b.check()
 
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 3.0, 1e-30, -100.0, 100.0, 88.0, -87.5, 1e30, np.inf, -np.inf, np.nan]
+ELEMENTWISE = sorted(name for name, op in TABLE.items() if op.elementwise)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("name", sorted(name for name, op in TABLE.items() if op.elementwise))
-def test_nan_and_infinities(name: str, dtype: str) -> None:
-    op, b = TABLE[name], Builder()
-    x = np.array(SPECIAL, dtype)
-    count = len(op.vjps)
-    params: dict[str, Any] = {
+@pytest.mark.parametrize("names", groups(ELEMENTWISE, 16), ids="-".join)
+def test_nan_and_infinities(names: list[str], dtype: str) -> None:
+    x, b = np.array(SPECIAL, dtype), Builder()
+    settings: dict[str, dict[str, Any]] = {
         "clip": {"lo": -1.0, "hi": 2.0},
         "astype": {"dtype": np.dtype("f4")},
         "isclose": {"rtol": 1e-5, "atol": 1e-8, "equal_nan": False},
-    }.get(name, {})
-    inputs = [b.argument(x.reshape([-1 if k == j else 1 for k in range(count)])) for j in range(count)]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            b.result(b.do(name, *inputs, **params))
-    except TypeError:
-        pytest.skip("not of real numbers")
+    }
+    for name in names:
+        count = len(TABLE[name].vjps)
+        inputs = [b.argument(x.reshape([-1 if k == j else 1 for k in range(count)])) for j in range(count)]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                b.result(b.do(name, *inputs, **settings.get(name, {})))
+        except TypeError:
+            assert name.startswith(("bitwise", "invert"))  # not of real numbers
     b.check()
+
+
+def test_an_op_of_ones_own_is_run_as_it_is_whatever_its_name() -> None:
+    b = Builder()
+    x = b.argument(np.arange(3.0))
+    for name in ("multiply", "sum", "noise */ int x;"):
+        own = Op(name, lambda x: x - 7, (None,), "x - 7")
+        out = b.value(own.forward(x.sample))
+        b.program.code.append(Instruction(own, (x,), {}, out, (False,)))
+        b.result(out)
+    b.check()
+
+
+def test_precisions_mix_as_in_numpy() -> None:
+    rng = np.random.default_rng(5)
+    b = Builder()
+    x, w = b.argument(rng.standard_normal((5, 4))), b.argument(rng.standard_normal((3, 4)).astype("f4"))
+    bias, half = b.argument(rng.standard_normal(3).astype("f4")), b.argument(rng.standard_normal(4).astype("f2"))
+    b.result(b.do("linear", x, w, bias), b.do("matmul", x, b.do("transpose", w, axes=(1, 0))), b.do("add", x, half))
+    b.result(b.do("quadratic_cost", w, b.do("astype", w, dtype=np.dtype("f8"))), b.do("multiply", half, half))
+    b.check()
+
+
+@pytest.mark.parametrize("blas", [True, False])
+def test_large_products(blas: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not blas:
+        monkeypatch.setattr(c_executor, "_blas", dict)
+    elif not c_executor._blas():
+        pytest.skip("this NumPy has another BLAS")
+    rng = np.random.default_rng(6)
+    b = Builder()
+    for dtype in ("f4", "f8"):
+        x, w = (
+            b.argument(rng.standard_normal((130, 140)).astype(dtype) / 12),
+            b.argument(rng.standard_normal((110, 140)).astype(dtype) / 12),
+        )
+        turned_w = b.do("transpose", w, axes=(1, 0))
+        z = b.do("matmul", x, turned_w)
+        b.result(z, b.do("relu", z), b.do("matmul", b.do("transpose", z, axes=(1, 0)), x))
+        b.result(b.do("linear", x, w, b.argument(np.ones(110, dtype))), b.do("matmul", turned_w, w))
+        b.result(b.do("matmul", b.do("getitem", x, key=(slice(None), slice(None, None, -1))), turned_w))
+        stack = b.argument(rng.standard_normal((3, 120, 100)).astype(dtype))
+        b.result(b.do("matmul", stack, b.do("transpose", stack, axes=(0, 2, 1))))
+        thin = b.argument(rng.standard_normal((6, 40)).astype(dtype))
+        wide = b.argument(rng.standard_normal((900, 40)).astype(dtype))
+        b.result(b.do("matmul", thin, b.do("transpose", wide, axes=(1, 0))))
+        b.result(
+            b.do(
+                "exp",
+                b.do(
+                    "matmul",
+                    thin,
+                    b.do("transpose", b.argument(rng.standard_normal((3000, 40)).astype(dtype)), axes=(1, 0)),
+                ),
+            )
+        )
+    executor = b.check()
+    assert ("gemm(101" in executor.source) == blas
+
+
+def test_threads_take_turns() -> None:
+    b = lecture_step((30, 20, 10), 8)
+    executor = CExecutor(b.program)
+    expected = executor.run(b.arguments, b.reads, [])
+    wrong: list[Any] = []
+
+    def work() -> None:
+        for _ in range(200):
+            found = executor.run(b.arguments, b.reads, [])
+            wrong.extend(1 for a, z in zip(found, expected, strict=True) if not np.array_equal(a, z))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
 
 
 def test_layouts_and_views() -> None:
@@ -572,7 +658,7 @@ CHECKED = """
 import sys
 sys.path[:0] = sys.argv[1:3]
 import numpy as np
-from tinygrad_edu.compiled import c_compile
+from tinygrad_edu.compiled import c_compile, c_executor
 checks = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=alignment"
 c_compile._FLAGS = (*c_compile._FLAGS, *checks.split())
 from test_c_executor import calls_of, lecture_step, turned, Builder

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import wrapped
+from .lookup import Itself, asked
 from .program import Program
 
 __all__ = ["Binding"]
@@ -33,6 +34,10 @@ class Binding:
     def _look(self, program: Program) -> list[str]:
         questions = {}  # each asked once
         for question, answer in program.guards:
+            if isinstance(answer, Itself) and isinstance(question, partial) and question.func is asked:
+                word = self._asked(question.args[0])
+                questions[word, id(answer.x)] = f"{word} is {self._named('answer', answer.x)}"
+                continue
             word = self._asked(question)
             questions[word, repr(answer)] = f"{word} == {self._named('answer', answer)}"
         for container, key, x in program.held:
@@ -78,6 +83,8 @@ class Binding:
                 return f"{self._named('o', owner)}.{name}"
             if question.func is operator.getitem and isinstance(name, (str, int)):
                 return f"{self._named('o', owner)}[{name!r}]"
+        if isinstance(question, partial) and len(question.args) == 1 and not question.keywords:
+            return f"{self._named('ask', question.func)}({self._named('of', question.args[0])})"
         return f"{self._named('ask', question)}()"
 
     def _named(self, kind: str, thing: Any) -> str:

@@ -137,13 +137,13 @@ class CExecutor:
         place[...] = made
 
     def _new(self, k: int, made: list[Any]) -> Any:
-        """Memory for result k, and its address."""
+        """New memory for result k, and its address."""
         x = self._it.outputs[k]
-        found = _handed_out(x.shape, x.dtype)
+        found = _memory_for(x.shape, x.dtype)
         if _COUNTS:
             made.append(found)
             del made[:-2]
-        return found[:2]
+        return found[0].view(), found[1]
 
     def _fitting(self, slot: int, value: Any) -> Any:
         """The array in the layout that the program was compiled for."""
@@ -343,28 +343,28 @@ class CExecutor:
 
 
 def _unused(made: list[Any]) -> Any:
-    """An array that was handed out before and that nobody holds any more, and its address; None: there is none.
+    """A view of memory that was handed out before and that nobody looks at any more, and its address; or None.
 
     Fresh memory costs more than the arithmetic of a small network: the system has to clear it.
     """
     for found in made:
-        if getrefcount(found[0]) == _ALONE and getrefcount(found[2]) == _OWNED:  # views of it hold the memory
-            return found[:2]
+        if getrefcount(found[2]) == _ALONE:  # every view of it, and of its views, holds the memory
+            return found[0].view(), found[1]
     return None
 
 
-def _handed_out(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[Any, int, Any]:
-    """A new array, its address and its memory."""
+def _memory_for(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[Any, int, Any]:
+    """A new array, which is not handed out itself; its address; and the memory that it stands in."""
     array, memory = _aligned(shape, dtype)
     return array, _address(array), memory
 
 
-def _references() -> tuple[int, int]:
-    """What getrefcount says of an array that only `made` holds, and of its memory: asked here as it is asked there."""
-    counts = (-1, -1)
-    for found in [_handed_out((1,), np.dtype(np.int8))]:
-        counts = getrefcount(found[0]), getrefcount(found[2])
-    return counts
+def _references() -> int:
+    """What getrefcount says of memory that only `made` knows: asked here as it is asked there."""
+    count = -1
+    for found in [_memory_for((1,), np.dtype(np.int8))]:
+        count = getrefcount(found[2])
+    return count
 
 
 def _machine() -> Machine:
@@ -417,4 +417,4 @@ def _address(array: Any) -> int:
 
 
 _COUNTS = getattr(sys, "_is_gil_enabled", lambda: True)()  # without the GIL the count may be late
-_ALONE, _OWNED = _references()
+_ALONE = _references()

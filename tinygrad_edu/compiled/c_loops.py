@@ -102,7 +102,7 @@ class Body:
         return f"{x.home.name}[{index(self.strides[x], self.variables, x.offset)}]"
 
     def loads(self) -> list[str]:
-        """const float v3_1 = v3[i];  for what is looked at more than once"""
+        """const float v3_at0 = v3[i];  for what is looked at more than once"""
         count: dict[str, int] = {}
         cells: dict[str, list[Cell]] = {}
         for step in self.kernel.steps:
@@ -116,7 +116,7 @@ class Body:
             if count[entry] > 1:
                 home = found[0].home
                 self.text.reads[home] = None
-                local = f"{home.name}_{len(lines)}"
+                local = f"{home.name}_at{len(lines)}"
                 lines.append(f"const {name(home.dtype)} {local} = {entry};")
                 self.loaded.update((x, local) for x in found)
         return lines

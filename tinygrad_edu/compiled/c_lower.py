@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ops import TABLE
 from .c_expressions import computed_in, expression
 from .c_memory import Cell, Home, contiguous, viewed
 from .c_types import NAMES, Machine
@@ -57,6 +58,7 @@ class Lowered:
     constants: list[tuple[Cell, Any]] = field(default_factory=list)  # the slots after those
     derived: list[tuple[int, Cell, Any, Cell]] = field(default_factory=list)  # (constant, its source, make, its Cell)
     outputs: list[Cell] = field(default_factory=list)  # of kept(): the last slots
+    names: set[str] = field(default_factory=set)  # of the homes that steps fill
     tops: dict[Home, Any] = field(
         default_factory=dict
     )  # the largest places of windows: (x, y, one Cell for each place)
@@ -66,6 +68,9 @@ class Lowered:
     ) -> Cell:
         """A new step, with a home of its own for its result."""
         dtype = np.dtype(dtype)
+        while name in self.names:
+            name += "_"
+        self.names.add(name)
         out = Cell(Home(name, dtype, math.prod(shape)), shape, contiguous(shape))
         self.steps.append(Step(kind, op, inputs, out, **more))
         return out
@@ -175,6 +180,8 @@ def _keep(it: Lowered, slot: int) -> None:
 def _lower(it: Lowered, i: Instruction) -> Any:
     """The steps of one instruction; returns where its value is."""
     inputs = [it.cells[x] if isinstance(x, Value) else x for x in i.inputs]
+    if TABLE.get(i.op.name) is not i.op:
+        return _host(it, i, inputs)  # an op of one's own, whatever its name
     if all(d.name in NAMES for d in (i.out.dtype, *(x.dtype for x in inputs if isinstance(x, Cell)))):
         if len(inputs) == 1 and isinstance(inputs[0], Cell) and not _derived(i):
             look = viewed(i.op.name, inputs[0], {**i.params, "shape": i.out.shape} if "shape" in i.params else i.params)
@@ -342,6 +349,11 @@ def layout(x: Cell) -> tuple[int, int] | None:
     return None
 
 
+def _too_large(it: Lowered, shape: Shape, inner: int) -> bool:
+    """A product that only BLAS does well, where it cannot be called: NumPy does it."""
+    return not it.machine.blas and math.prod(shape[-2:]) * inner >= 4 * BLAS_FROM
+
+
 def product_step(it: Lowered, a: Cell, b: Cell, name: str, dtype: Any, source: Any = None) -> Cell:
     """(…, M, K) times (…, K, N)"""
     a, b = (
@@ -362,6 +374,8 @@ def _matmul(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
     a, b = inputs
     if i.out.dtype.kind != "f" or not all(isinstance(x, Cell) and x.ndim and x.size for x in inputs):
         return None
+    if _too_large(it, i.out.shape, a.shape[-1]):
+        return None
     a = Cell(a.home, (1, *a.shape), (0, *a.strides), a.offset) if a.ndim == 1 else a
     b = Cell(b.home, (*b.shape, 1), (*b.strides, 1), b.offset) if b.ndim == 1 else b
     z = product_step(it, a, b, repr(i.out), i.out.dtype, i)
@@ -374,6 +388,8 @@ def _linear(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
     if i.out.dtype.kind != "f" or not all(isinstance(a, Cell) and a.size for a in inputs) or w.ndim != 2:
         return None
     if b.ndim > 1:
+        return None
+    if _too_large(it, i.out.shape, x.shape[-1]):
         return None
     rows = math.prod(x.shape[:-1])
     if x.ndim != 2:

@@ -63,10 +63,12 @@ def product(kernel: Kernel, machine: Machine) -> Text:
     lanes = _lanes(k if dot else n, most)
     rows, columns = _block(m, n if dot else -(-n // lanes), machine.sums, dot)
     wide = columns if dot else min(columns * lanes, n)
-    panel = dot and m * n > _PANEL  # too large to be finished at once: some rows at a time
+    whole = dot and m * n <= _PANEL  # the result is finished at once,
+    panel = dot and not whole and rows * n <= _PANEL  # or some rows at a time; or else block by block
+    step_z = n if whole or panel else wide
     block = f"block_{step.out.home.name}"
     if dot:
-        text.before.append(_dot_block(block, x, y, rows, columns, lanes))
+        text.before.append(_dot_block(block, x, y, rows, columns, lanes, step_z))
     else:
         text.before.append(_row_block(block, x, y, inner, rows, columns, lanes))
 
@@ -81,8 +83,8 @@ def product(kernel: Kernel, machine: Machine) -> Text:
     over_rows = _blocks("r", "row", m, rows)
     over_columns = _blocks("c", "col", n, wide)
     outer, inner_loop = (over_rows, over_columns) if panel else (over_columns, over_rows)
-    declared = f"{name(x.dtype)} z[{(m if not panel else rows) if dot else rows} * {n if dot else wide}];"
-    if dot and not panel:
+    declared = f"{name(x.dtype)} z[{m if whole else rows} * {step_z}];"
+    if whole:
         text.add(depth, declared)
     for line in outer:
         text.add(depth, line)
@@ -92,11 +94,11 @@ def product(kernel: Kernel, machine: Machine) -> Text:
     for line in inner_loop:
         text.add(middle, line)
     deep = middle + (len(inner_loop) > 1)
-    if not dot:
+    if not whole and not panel:
         text.add(deep, declared)
-    to = "z" if not dot else "&z[c]" if panel else f"&z[{n}*r + c]"
+    to = f"&z[{n}*r + c]" if whole else "&z[c]" if panel else "z"
     text.add(deep, f"{block}(&{x.home.name}[{from_x}], &{y.home.name}[{from_y}], {to});")
-    if not dot:
+    if not whole and not panel:
         _finish(kernel, text, deep, variables, (rows, wide), "r + p", "c + q", f"z[{wide}*p + q]")
     if deep > middle:
         text.add(middle, "}")
@@ -104,7 +106,7 @@ def product(kernel: Kernel, machine: Machine) -> Text:
         _finish(kernel, text, middle, variables, (rows, n), "r + p", "q", f"z[{n}*p + q]")
     if middle > depth:
         text.add(depth, "}")
-    if dot and not panel:
+    if whole:
         _finish(kernel, text, depth, variables, (m, n), "p", "q", f"z[{n}*p + q]")
     for d in range(len(batch), 0, -1):
         text.add(d, "}")
@@ -209,7 +211,7 @@ SUM_OF_PRODUCTS static void {block}(const {t} *restrict x, const {t} *restrict y
 """
 
 
-def _dot_block(block: str, x: Cell, y: Cell, rows: int, columns: int, lanes: int) -> str:
+def _dot_block(block: str, x: Cell, y: Cell, rows: int, columns: int, lanes: int, step_z: int) -> str:
     """Each entry of the result is a sum over k, taken {lanes} at a time."""
     t, k = name(x.dtype), x.shape[-1]
     vector = f"{t}_x{lanes}"
@@ -230,12 +232,26 @@ SUM_OF_PRODUCTS static void {block}(const {t} *restrict x, const {t} *restrict y
     }}
   for (int p = 0; p < {rows}; p++)
     for (int q = 0; q < {columns}; q++) {{
-      {t} all = 0;
-      for (int l = 0; l < {lanes}; l++) all += sum[p][q][l];{rest}
-      z[{y.shape[-1]}*p + q] = all;
+{_total(t, lanes)}{rest}
+      z[{step_z}*p + q] = all;
     }}
 }}
 """
+
+
+def _total(t: str, lanes: int) -> str:
+    """all = the sum over the lanes of sum[p][q]: halves are added until one number is left."""
+    lines, vector = [], "sum[p][q]"
+    while lanes > 4:
+        lanes //= 2
+        half = f"((const {t}_x{lanes} *)&{vector})"
+        vector = f"sum_{lanes}"
+        lines.append(f"const {t}_x{lanes} {vector} = {half}[0] + {half}[1];")
+    if lanes == 4:
+        lines.append(f"{t} all = ({vector}[0] + {vector}[2]) + ({vector}[1] + {vector}[3]);")
+    else:
+        lines.append(f"{t} all = {vector}[0] + {vector}[1];" if lanes == 2 else f"{t} all = {vector};")
+    return "\n".join(f"      {line}" for line in lines)
 
 
 def _times(stride: int, variable: str) -> str:
@@ -330,7 +346,6 @@ def _adding_block(
     vector = t if lanes == 1 else f"{t}_x{lanes}"
     full = length // lanes * lanes
     rest = f"\n      for (int k = {full}; k < {length}; k++) all += g[{_plus(of_g, 'p')}k] * x[{_plus(of_x, 'q')}k];"
-    lane = "sum[p][q]" if lanes == 1 else "sum[p][q][l]"
     return f"""\
 /* {rows} output channels times {columns} weights of a row: {length} products each */
 SUM_OF_PRODUCTS static void {block}(const {t} *restrict g, const {t} *restrict x, {t} *restrict z)
@@ -345,8 +360,7 @@ SUM_OF_PRODUCTS static void {block}(const {t} *restrict g, const {t} *restrict x
     }}
   for (int p = 0; p < {rows}; p++)
     for (int q = 0; q < {columns}; q++) {{
-      {t} all = 0;
-      for (int l = 0; l < {lanes}; l++) all += {lane};{rest if full < length else ""}
+{_total(t, lanes)}{rest if full < length else ""}
       z[{_plus(of_z, "p")}q] += all;
     }}
 }}

@@ -28,12 +28,12 @@ import numpy as np
 
 from ..capture import capturing
 from ..errors import DtypeError, GradientError, JitError, ShapeError
-from ..graph import Watcher, is_grad_enabled, recording
+from ..graph import Watcher, differentiating, is_grad_enabled, recording
 from ..op import Op
 from ..tensor import Tensor, wrapped
 from ..tree import leaves, rebuilt
 from .binding import Binding
-from .lookup import looked_up
+from .lookup import Dice, looked_up
 from .numpy_executor import NumPyExecutor
 from .plan import Different, settled, simplified
 from .program import Program, Value
@@ -83,6 +83,7 @@ class Jit:
     train_step.scan(xs, ys)   once for every entry along the first axis; the results, stacked
     train_step.program        what was recorded, one operation a line
     train_step.source         what it became: C, or Python
+    draw(train_step)          the program as a picture: forward, backward, update
     train_step.latest         the recording that was run last, or None
     train_step.on_record      a function that is called before the function is recorded, or None
     """
@@ -128,6 +129,8 @@ class Jit:
             return self.function(*args, **kwargs)  # somebody looks at every op: detect_anomaly()
         if capturing() is not None:
             return self.function(*args, **kwargs)  # part of the function that is being recorded
+        if differentiating.get():
+            return self.function(*args, **kwargs)  # inside grad(f), which needs the graph
         with self._lock:
             form, arrays = _form(args, kwargs)
             versions = self._versions.get(form)
@@ -146,6 +149,8 @@ class Jit:
         """
         if capturing() is not None:
             raise JitError("scan inside a function under jit: write a loop there, or scan outside")
+        if differentiating.get() or any(isinstance(a, Tensor) and a.requires_grad for a in args):
+            raise JitError("scan keeps no graph, so there is no derivative through it: take it inside of the function")
         stacks = [_stack(i, a) for i, a in enumerate(args)]
         lengths = {len(a) for a in stacks}
         if len(lengths) != 1 or 0 in lengths:
@@ -247,9 +252,12 @@ class Jit:
                 inputs.append(x)
             own_leaves = [x for x in inputs if not isinstance(x, Tensor)]
             own_args, own_kwargs = rebuilt((args, kwargs), inputs)
-            for question, answer in looked_up(self.function, own_leaves):
+            questions = looked_up(self.function, own_leaves)
+            for question, answer in questions:
                 recorder.guard(question, answer)
+            dice = Dice(answer for _, answer in questions)
             result = self.function(*own_args, **own_kwargs)
+            dice.check(recorder.program.draws)
             tensors = [t for t in leaves(result) if isinstance(t, Tensor)]
             program = recorder.finish(tensors)
         new = _Version(program, recorder, result, self)

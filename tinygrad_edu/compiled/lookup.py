@@ -7,13 +7,18 @@ likewise.  Arrays are not: a program keeps the numbers of an array from outside.
 
 from __future__ import annotations
 
+import random
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-__all__ = ["looked_up"]
+import numpy as np
+
+from ..errors import JitError
+
+__all__ = ["Dice", "Itself", "asked", "looked_up"]
 
 _SIMPLE = (int, float, complex, str, bytes, type(None))
 _MOST = 100  # entries of a list that are asked for
@@ -57,7 +62,7 @@ class _Search:
             self.thing(x.function)
         elif _is_searched(x):
             self.objects.append(x)
-            call = getattr(type(x), "__call__", None)
+            call = next((vars(kind)["__call__"] for kind in type(x).__mro__ if "__call__" in vars(kind)), None)
             if isinstance(call, types.FunctionType):
                 self.thing(call)
 
@@ -74,8 +79,8 @@ class _Search:
         value = look()
         self.looks.append((look, value))
         self.thing(value)
-        if isinstance(value, (list, tuple)) and len(value) <= _MOST:
-            for part in value:
+        if isinstance(value, (list, tuple, dict)) and len(value) <= _MOST:
+            for part in value.values() if isinstance(value, dict) else value:
                 self.thing(part)
 
     def questions(self) -> Iterator[Question]:
@@ -91,8 +96,7 @@ class _Search:
         for look, value in self.looks:
             if isinstance(value, types.ModuleType):
                 continue
-            answer = _answer(value)
-            yield (lambda look=look: _answer(look())), answer
+            yield partial(asked, look), _answer(value)
 
     def attribute(self, x: Any, name: str) -> None:
         """x.name, if that is something stored, and no property; a method is searched."""
@@ -104,33 +108,70 @@ class _Search:
         for kind in type(x).__mro__:
             if name in vars(kind):
                 value = vars(kind)[name]
-                if isinstance(value, types.FunctionType):
+                if isinstance(value, property) and isinstance(value.fget, types.FunctionType):
+                    self.thing(value.fget)
+                elif isinstance(value, types.MemberDescriptorType):  # of __slots__
+                    self.look(partial(getattr, x, name, None))
+                elif isinstance(value, types.FunctionType):
                     self.thing(value)
                 elif isinstance(value, _SIMPLE):
                     self.look(partial(getattr, x, name, None))
                 return
 
 
-class _Itself:
+class Itself:
     """Equal to nothing but itself; keeps what it stands for alive."""
 
     def __init__(self, x: Any) -> None:
         self.x = x
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Itself) and self.x is other.x
+        return isinstance(other, Itself) and self.x is other.x
 
     __hash__ = None  # type: ignore[assignment]
 
 
+class Dice:
+    """Were random numbers drawn that the program would keep for ever?  Two draws may be equal, so comparing is not enough.
+
+    answers  what `looked_up` found: the generators that the function uses
+    """
+
+    def __init__(self, answers: Iterable[Any]) -> None:
+        found = [x.x for x in answers if isinstance(x, Itself)]
+        self.generators = {f"{x!r}": x.bit_generator for x in found if isinstance(x, np.random.Generator)}
+        self.before = self._states()
+
+    def _states(self) -> dict[str, Any]:
+        """Every generator's state, by what it is called."""
+        states = {"Python's random": random.getstate(), "np.random": repr(np.random.get_state())}  # noqa: NPY002
+        return states | {name: repr(bits.state) for name, bits in self.generators.items()}
+
+    def check(self, draws: list[Any]) -> None:
+        """JitError if one has moved on; those of a Generator are right where there are draws by fresh()."""
+        for name, state in self._states().items():
+            if state != self.before[name] and not (draws and name in self.generators):
+                raise JitError(
+                    f"{name} drew in a function under jit: the program would draw the same for ever.  Write "
+                    f"fresh(lambda: rng.random(3)) where it is drawn, or draw outside and pass it as an argument"
+                )
+
+
+def asked(look: Callable[[], Any]) -> Any:
+    """What is found there, in a form that can be compared."""
+    return _answer(look())
+
+
 def _answer(value: Any) -> Any:
+    if isinstance(value, (float, complex)):
+        return type(value), repr(value)  # 0.0 is not -0.0, and NaN is NaN
     if isinstance(value, _SIMPLE):
-        return type(value), repr(value)  # 1 is not True, 0.0 not -0.0, and NaN is NaN
+        return type(value), value  # 1 is not True
     if isinstance(value, (list, tuple)) and len(value) <= _MOST:
         return type(value), [_answer(part) for part in value]
     if isinstance(value, dict) and len(value) <= _MOST:
         return dict, list(value), [_answer(part) for part in value.values()]
-    return _Itself(value)
+    return Itself(value)
 
 
 def _names(code: types.CodeType) -> Iterator[str]:
@@ -139,6 +180,8 @@ def _names(code: types.CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _names(constant)
+        elif isinstance(constant, str) and constant.isidentifier():  # getattr(x, "k")
+            yield constant
 
 
 def _content(cell: Any) -> Any:
@@ -163,4 +206,4 @@ def _is_searched(x: Any) -> bool:
     kinds = type(x).__mro__
     if any(_of_ours(kind.__module__) and kind.__name__ != "Module" for kind in kinds):
         return False
-    return hasattr(x, "__dict__") and type(x).__module__ != "builtins"
+    return (hasattr(x, "__dict__") or hasattr(type(x), "__slots__")) and type(x).__module__ != "builtins"

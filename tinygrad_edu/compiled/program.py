@@ -159,7 +159,7 @@ class Program:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield f"program {self.name}: {len(self.code)} operations"
+        yield f"program {self.name}: {len(self.code)} operation{'s' * (len(self.code) != 1)}"
         for i, v in enumerate(self.arguments):
             yield _line(repr(v), v.name or f"argument {i}", v)
         for v, place in self.reads:

@@ -45,6 +45,7 @@ class Recorder:
         self.guarded: dict[int, Any] = {}
         self.settings: set[Tensor] = set()  # numbers as they were read
         self.checks: dict[Tensor, Callable[[Any], Any]] = {}  # of Tensors of indices
+        self.notes: dict[Any, Any] = {}  # what an optimizer has to remember within the run
         self.made: set[Tensor] = set()
         self.own: set[Tensor] = set()  # made in this run from arguments, arrays or other Tensors: nobody outside has it
         self.before: dict[Tensor, Any] = {}  # the values of what was assigned, to go back to
@@ -245,6 +246,12 @@ class Recorder:
     def finish(self, results: list[Tensor]) -> Program:
         """The program, complete with what it returns and what it writes."""
         program = self.program
+        for key, (place, t) in self.places.items():
+            if key not in self.stores and t in self.settings and not program.actions and place.get() != t._data:
+                raise JitError(
+                    f"{place.name} is changed inside of the function under jit, to and fro: every run would read what "
+                    f"it is at its start.  Change it outside"
+                )
         for t, v in self.values.items():  # by now the layers have told their parameters' names
             v.name = v.name or _called(t)
         for v, place in program.reads:
