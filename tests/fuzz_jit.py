@@ -161,23 +161,22 @@ def outcome(case: Case, executor: str | None) -> list[Any]:
     return found
 
 
-def differs(a: Any, b: Any, exact: bool) -> str | None:
+def differs(a: Any, b: Any, tolerance: float) -> str | None:
     """How b is not a; None if it is."""
     if isinstance(a, list):
         if not isinstance(b, list) or len(a) != len(b):
             return f"{a!r:.60} and {b!r:.60}"
         return next(
-            (f"[{i}]{d}" for i, (x, y) in enumerate(zip(a, b, strict=True)) if (d := differs(x, y, exact))), None
+            (f"[{i}]{d}" for i, (x, y) in enumerate(zip(a, b, strict=True)) if (d := differs(x, y, tolerance))), None
         )
     if isinstance(a, str) or a is None:
         return None if a == b else f": {a!r:.60} and {b!r:.60}"
     x, y = np.asarray(a), np.asarray(b)
     if type(a) is not type(b) or x.shape != y.shape or x.dtype != y.dtype:
         return f": {type(a).__name__} {x.shape} {x.dtype}, and {type(b).__name__} {y.shape} {y.dtype}"
-    if exact or x.dtype.kind != "f":
+    if not tolerance or x.dtype.kind != "f":
         same = np.array_equal(x, y, equal_nan=x.dtype.kind == "f")
     else:
-        tolerance = 1e-9 if x.dtype.itemsize == 8 else 1e-3
         scale = float(np.max(np.abs(x), where=np.isfinite(x), initial=0))
         same = np.allclose(x, y, tolerance, tolerance * max(scale, 1), equal_nan=True)
     return None if same else f": {x!r:.200} and {y!r:.200}"
@@ -194,7 +193,8 @@ def mismatch(case: Case, executor: str) -> tuple[str, str] | None:
         except JitError as error:
             kind = "refused" if " reads a value while jit records" in str(error) else "JitError"
             return kind, f"{error}"
-    if message := differs(expected, found, executor == "numpy"):
+    tolerance = 0.0 if executor == "numpy" else 1e-9 if case.dtype == np.float64 else 1e-3
+    if message := differs(expected, found, tolerance):
         return "value", message
     return None
 

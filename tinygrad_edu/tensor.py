@@ -420,7 +420,12 @@ def _operand(op: Op, x: Any) -> Any:
         return x
     if isinstance(x, (np.ndarray, np.generic, list, tuple)):
         array = as_array(x)
-        return wrapped(array) if array.ndim or isinstance(x, (list, tuple)) else array.item()
+        if not array.ndim and not isinstance(x, (list, tuple)):
+            return array.item()
+        t = wrapped(array)
+        if captures and isinstance(x, np.ndarray) and (capture := capturing()):
+            capture.outside_array(t, x)
+        return t
     if is_fraction(x):
         return float(x)
     hint = ".  Write float(x)" if hasattr(x, "__float__") else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -226,12 +227,24 @@ def test_nan_and_infinities(names: list[str], dtype: str) -> None:
 def test_an_op_of_ones_own_is_run_as_it_is_whatever_its_name() -> None:
     b = Builder()
     x = b.argument(np.arange(3.0))
-    for name in ("multiply", "sum", "noise */ int x;"):
-        own = Op(name, lambda x: x - 7, (None,), "x - 7")
+    for name in ("relu", "identity", "noise */ int x;"):
+        own = Op(name, lambda x: x - 7, (None,), "x - 7", elementwise=True)
         out = b.value(own.forward(x.sample))
         b.program.code.append(Instruction(own, (x,), {}, out, (False,)))
         b.result(out)
     b.check()
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [("f4", 2.5e-7), ("f8", 6e-16)])
+def test_the_exponential_is_exact_to_rounding(dtype: str, limit: float) -> None:
+    edge = 87.0 if dtype == "f4" else 708.0
+    x = np.linspace(-edge, edge, 100_001).astype(dtype)
+    b = Builder()
+    b.result(b.do("exp", b.argument(x)), b.do("sigmoid", b.program.arguments[0]))
+    y, s = b.run()
+    exact = np.exp(x.astype(np.longdouble))
+    assert np.max(np.abs(y / exact - 1)) < limit
+    assert np.max(np.abs(s * (1 + 1 / exact) - 1)) < 2 * limit
 
 
 def test_precisions_mix_as_in_numpy() -> None:
@@ -279,6 +292,17 @@ def test_large_products(blas: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         )
     executor = b.check()
     assert ("gemm(101" in executor.source) == blas
+
+
+def test_names_cannot_become_code() -> None:
+    b = Builder()
+    x = b.argument(np.arange(3.0))
+    x.name = "*/ #error \\ ??/ \ud800"
+    out = b.do("exp", x)
+    out.name = "*/ } int main() {"
+    b.program.name = "*/ #include <stdio.h>\n"
+    b.result(out)
+    b.check()
 
 
 def test_threads_take_turns() -> None:
@@ -543,19 +567,27 @@ def test_the_second_time_nothing_is_compiled(cache: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "gone", "note"])
-def test_a_damaged_library_is_made_again(cache: Path, damage: str) -> None:
+def test_a_damaged_library_is_made_again(cache: Path, damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     b = tiny(2.0)
-    (made,) = [CExecutor(b.program)._library._name]
-    library = cache / "elsewhere.so"
-    Path(made).rename(library)  # it stays loaded; its name is free
-    (note,) = [p for p in cache.iterdir() if not p.suffix]
-    if damage == "cut":
-        Path(made).write_bytes(library.read_bytes()[:1000])
-    elif damage == "changed":
-        Path(made).write_bytes(library.read_bytes()[:-1] + b"!")
-    elif damage == "note":
-        note.write_bytes(b"\xff\x00 no checksum")
     b.check()
+    copy = cache.parent / "copy"  # under a name that this process has not loaded yet
+    shutil.copytree(cache, copy)
+    monkeypatch.setenv("TINYGRAD_EDU_CACHE", str(copy))
+    (library,), (note,) = copy.glob("*.so"), [p for p in copy.iterdir() if not p.suffix]
+    whole = library.read_bytes()
+    if damage == "cut":
+        library.write_bytes(whole[:1000])
+    elif damage == "changed":
+        library.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    elif damage == "gone":
+        library.unlink()
+    else:
+        note.write_bytes(b"\xff\x00 no checksum")
+    commands: list[Any] = []
+    real = c_compile._called
+    monkeypatch.setattr(c_compile, "_called", lambda command: (commands.append(command), real(command))[1])
+    b.check()
+    assert commands
 
 
 def test_a_folder_of_others_is_not_used(cache: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import gc
+import importlib.util
 import io
 import math
 import os
@@ -14,6 +15,7 @@ import tracemalloc
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -1405,6 +1407,20 @@ def test_the_recordings_graph_and_the_model_are_freed() -> None:
     del net, f
     gc.collect()
     assert gone() is None
+
+
+# ---- random programs --------------------------------------------------------------------------------------------
+
+
+def test_random_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    """A few of those that `python -m tests.fuzz_jit` tries by the thousand."""
+    spec = importlib.util.spec_from_file_location("fuzz_jit", Path(__file__).parents[1] / "fuzz_jit.py")
+    assert spec is not None
+    assert spec.loader is not None
+    fuzz = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fuzz)
+    failed = fuzz.main(["-n", "60", "--seed", "9"])
+    assert not failed, capsys.readouterr().out
 
 
 # ---- how it looks -----------------------------------------------------------------------------------------------

@@ -102,17 +102,17 @@ def cache_folder() -> Path:
     if chosen := os.environ.get("TINYGRAD_EDU_CACHE"):
         return Path(chosen)
     if chosen := os.environ.get("XDG_CACHE_HOME"):
-        return Path(chosen) / "tinygrad_edu"
+        return Path(chosen) / "tinygrad_edu" / "jit"
     with contextlib.suppress(ImportError):
         from platformdirs import user_cache_path
 
-        return Path(user_cache_path("tinygrad_edu", appauthor=False))
+        return Path(user_cache_path("tinygrad_edu", appauthor=False)) / "jit"
     home = Path.home()
     if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "tinygrad_edu"
+        return home / "Library" / "Caches" / "tinygrad_edu" / "jit"
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", home)) / "tinygrad_edu"
-    return home / ".cache" / "tinygrad_edu"
+        return Path(os.environ.get("LOCALAPPDATA", home)) / "tinygrad_edu" / "jit"
+    return home / ".cache" / "tinygrad_edu" / "jit"
 
 
 def _refusal(folder: Path) -> str:

@@ -68,7 +68,8 @@ def planned_source(program: Program, machine: Machine) -> Plan:
     body = "\n".join(functions)
     parts = "\n".join(_part(k, lines, it, few) for k, lines in enumerate(calls))
     scan = _scan(it) if len(calls) == 1 else ""
-    plan.source = "\n".join(filter(None, [_head(program), vectors(body), blas(body), helpers(body), body, parts, scan]))
+    whole = "\n".join(filter(None, [_head(program), vectors(body), blas(body), helpers(body), body, parts, scan]))
+    plan.source = whole.encode("utf-8", "replace").decode()  # a name may be no text that can be written
     return plan
 
 
@@ -205,12 +206,12 @@ int scan(int64_t n, void **p, const int64_t *stride, int carried, const int64_t 
 
 
 def _head(program: Program) -> str:
-    lines = str(program).replace("*/", "* /").split("\n")
+    lines = _plain(str(program)).split("\n")
     if len(lines) > 300:
         lines = [*lines[:150], f"  … {len(lines) - 200} lines …", *lines[-50:]]
     text = "\n".join(f"   {line}".rstrip() for line in lines)
     return f"""\
-/* What jit has recorded of {program.name}, as C.
+/* What jit has recorded of {_plain(program.name)}, as C.
 
 {text}
 */
@@ -221,6 +222,11 @@ def _head(program: Program) -> str:
 
 #define KERNEL static __attribute__((noinline))  /* a function that stays one: its loop is not mixed with others */
 """
+
+
+def _plain(text: str) -> str:
+    """Text that does not end the comment it stands in."""
+    return text.replace("*/", "* /")
 
 
 def _comments(kernel: Kernel) -> list[str]:
@@ -238,7 +244,7 @@ def described(i: Instruction) -> str:
     origin = f"  from {', '.join(inputs)}" if inputs else ""
     called = f" ({i.out.name})" if i.out.name else ""
     text = f"{i.out!r}{called} = {i.op.name}({', '.join(words)}): {_shape(i.out)}{origin}"
-    return text.replace("*/", "* /")
+    return _plain(text)
 
 
 def _shape(v: Value) -> str:

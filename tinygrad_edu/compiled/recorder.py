@@ -42,6 +42,7 @@ class Recorder:
         self.stores: dict[Any, tuple[Place, Tensor]] = {}  # what was written with `write`
         self.places: dict[Any, tuple[Place, Tensor]] = {}  # what was read with `read`
         self.derived: dict[int, tuple[Any, Derived]] = {}
+        self.arrays: dict[Tensor, Any] = {}  # NumPy arrays of which Tensors were made
         self.guarded: dict[int, Any] = {}
         self.settings: set[Tensor] = set()  # numbers as they were read
         self.checks: dict[Tensor, Callable[[Any], Any]] = {}  # of Tensors of indices
@@ -88,16 +89,32 @@ class Recorder:
         v = self.values.get(t)
         if v is None:
             v = self.values[t] = self._value(t._data, _called(t))
-            place = Place(("data", id(t)), _called(t), partial(getattr, t, "_data"), owner=t)
-            self.program.reads.append((v, place))
+            self.program.reads.append((v, self._place_of(t)))
             self.lines[v.index] = line_outside()
         return v
 
     def created(self, t: Tensor, data: Any) -> None:
         """t is Tensor(data)."""
         self.own.add(t)
+        if isinstance(data, np.ndarray) and not np.may_share_memory(data, t._data):
+            self.outside_array(t, data)
         if isinstance(data, Tensor):
             self.alias(t, data if data.dtype == t.dtype else data.detach().astype(t.dtype))
+
+    def outside_array(self, t: Tensor, array: Any) -> None:
+        """t was made of a NumPy array, into which somebody may write later: it is read anew at every run."""
+        self.arrays[t] = array
+
+    def _place_of(self, t: Tensor) -> Place:
+        """Where the values of t come from."""
+        if t not in self.arrays:
+            return Place(("data", id(t)), _called(t), partial(getattr, t, "_data"), owner=t)
+        array, dtype, shape = self.arrays[t], t.dtype, t.shape
+
+        def get() -> Any:
+            return np.array(array, dtype).reshape(shape) if shape else np.array(array, dtype)[()]
+
+        return Place(("array", id(array)), _called(t) or "an array", get, owner=array)
 
     def alias(self, new: Tensor, old: Tensor) -> None:
         """new has the values of old."""
