@@ -16,12 +16,13 @@ from .c_types import literal, name
 __all__ = ["Body", "Text", "loops", "moved", "sum_of"]
 
 Shape = tuple[int, ...]
+# Ops that look at an input once.  Not `where`: gcc 12 at -O3 gets "c ? v[i] : 0" wrong in short loops, unless v[i] is
+# read before (a test holds it).
 _ONCE = {
     "add",
     "subtract",
     "multiply",
     "divide",
-    "where",
     "copy",
     "negative",
     "exp",
