@@ -32,7 +32,7 @@ class Binding:
         self.store: Callable[[list[Any]], None] = self.names["store"]
 
     def _look(self, program: Program) -> list[str]:
-        questions = {}  # each asked once
+        questions: dict[tuple[str, Any], str] = {}  # each asked once
         for question, answer in program.guards:
             if isinstance(answer, Itself) and isinstance(question, partial) and question.func is asked:
                 word = self._asked(question.args[0])

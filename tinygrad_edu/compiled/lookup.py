@@ -132,7 +132,7 @@ class Itself:
 
 
 class Dice:
-    """Were random numbers drawn that the program would keep for ever?  Two draws may be equal, so comparing is not enough.
+    """Were random numbers drawn that the program would keep?  Two draws may be equal: to compare them is not enough.
 
     answers  what `looked_up` found: the generators that the function uses
     """

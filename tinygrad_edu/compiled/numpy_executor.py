@@ -164,7 +164,7 @@ class _Writer:
         return f"ndarray(shape{v.index}, dtype{v.index}, strides=strides{v.index})"
 
     def _words(self, step: Instruction) -> list[str]:
-        """The operands of a ufunc.  A number becomes an array of the others' dtype once: NumPy would do it each time."""
+        """The operands of a ufunc.  A number becomes an array of the others' dtype once, not each time by NumPy."""
         dtypes = {x.dtype for x, weak in zip(step.inputs, step.weak, strict=True) if not weak}
         (dtype,) = dtypes if len(dtypes) == 1 else (None,)
         words = []
@@ -227,7 +227,18 @@ class _Writer:
                 return
         words += [f"{key}={self._setting(p, f'{key}{v.index}')}" for key, p in step.params.items()]
         call = f"{name}({', '.join(words)})"
+        if step.op.name == "quadratic_cost" and _same_floats_of(step.inputs):
+            yield from self._quadratic(step, words)
+            return
         yield f"{v!r} = {call if v.shape else f'plain({call})'}"
+
+    def _quadratic(self, step: Instruction, words: list[str]) -> Iterator[str]:
+        """Half the squared error, its differences in memory that is kept for them."""
+        a, v = step.inputs[0], step.out
+        error = np.empty(a.shape, a.dtype)
+        self.names |= {"subtract": np.subtract, f"error{v.index}": error, f"flat{v.index}": error.reshape(-1)}
+        yield f"subtract({words[0]}, {words[1]}, error{v.index})"
+        yield f"{v!r} = flat{v.index}.dot(flat{v.index}) * {0.5 / (a.shape[0] if len(a.shape) > 1 else 1)!r}"
 
     def _setting(self, p: Any, name: str) -> str:
         if isinstance(p, tuple):
@@ -346,6 +357,20 @@ def _sigmoid_into(writer: _Writer, step: Instruction, words: list[str], out: str
 def _relu_into(writer: _Writer, step: Instruction, words: list[str], out: str) -> list[str] | None:
     writer.names["maximum"] = np.maximum
     return [f"maximum({words[0]}, 0, out={out})"]
+
+
+def _same_floats_of(inputs: tuple[Any, ...]) -> bool:
+    """Are they arrays of one shape, dtype and order of memory?"""
+    a = inputs[0]
+    return (
+        isinstance(a, Value)
+        and len(a.shape) > 0
+        and a.dtype.kind == "f"
+        and all(
+            isinstance(x, Value) and (x.shape, x.dtype) == (a.shape, a.dtype) and x.sample.flags.c_contiguous
+            for x in inputs
+        )
+    )
 
 
 def _same_floats(step: Instruction) -> bool:

@@ -36,7 +36,10 @@ def settled(first: Program, second: Program, lines: dict[int, str]) -> Program:
         if place.key == other.key:
             reads.append((w, other))
             continue
-        _same(place.key[0] == other.key[0] in ("data", "array") and other.key not in written, f"{other.name} is another Tensor")
+        _same(
+            place.key[0] == other.key[0] in ("data", "array") and other.key not in written,
+            f"{other.name} is another Tensor",
+        )
         if not np.array_equal(v.sample, w.sample, equal_nan=w.dtype.kind == "f"):
             raise JitError(
                 f"a Tensor that was made of numbers from outside had other numbers in the next run "
