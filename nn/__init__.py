@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import callbacks, clip, data, init, lecture, metrics, optim, plot, schedule, utils
+from . import callbacks, clip, data, init, metrics, optim, schedule, utils
 from .callbacks import Callback, EarlyStopping, KeepBest
 from .checkpoint import load, save
 from .clip import clip_grad_norm_, clip_grad_value_
@@ -58,6 +58,7 @@ from .module import Module
 from .train import Epoch, History, fit, train_step
 
 if TYPE_CHECKING:
+    from . import lecture, plot
     from .digit_page import draw_digit_page
     from .monitor import Monitor
     from .onnx_export import export_onnx
@@ -149,7 +150,9 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    """Pages, monitors and checkpoints are loaded when they are first asked for: `import nn` stays fast."""
+    """Pages, plots, monitors and checkpoints are loaded when they are first asked for: `import nn` stays fast."""
+    if name in ("lecture", "plot"):
+        return import_module(f".{name}", __name__)
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_LATER[name]}", __name__), name)

@@ -7,6 +7,8 @@ are what nn.data.Loader(augment=…) takes:
     Loader(data.train, augment=Chain(Rotate(10), Shift(2)))
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from typing import Any, TypeAlias

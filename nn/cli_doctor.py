@@ -235,7 +235,12 @@ def _compiler() -> Finding:
     install = {"darwin": "xcode-select --install", "win32": "winget install LLVM.LLVM"}.get(sys.platform)
     words = ["--version"] if name != "cl" else []
     return _program(
-        "C compiler", name, words, "compiles what jit writes", "jit with NumPy, slower", install or _from_the_system("gcc")
+        "C compiler",
+        name,
+        words,
+        "compiles what jit writes",
+        "jit with NumPy, slower",
+        install or _from_the_system("gcc"),
     )
 
 

@@ -1,5 +1,7 @@
 """Pairs (x, y(x)) to learn from: Examples, Dataset, one-hot answers, and plain mini-batches."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -58,7 +60,7 @@ class Examples:
     def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, index: slice | ArrayLike) -> "Examples":
+    def __getitem__(self, index: slice | ArrayLike) -> Examples:
         """Some of the examples: a slice (shares memory), or a list of row numbers or booleans (copies)."""
         if not isinstance(index, slice):
             rows = np.asarray(index) if not isinstance(index, tuple) else np.array(0)
@@ -70,11 +72,11 @@ class Examples:
             index = rows if rows.size else rows.astype(np.int64)  # NumPy takes [] for floats
         return Examples(self.x[index], self.y[index], self.labels[index], self.image_shape)
 
-    def flat(self) -> "Examples":
+    def flat(self) -> Examples:
         """The same with x (N, n_in), one row of numbers each, as a Linear layer takes them; shares memory."""
         return replace(self, x=self.x.reshape(len(self), math.prod(self.x.shape[1:])))
 
-    def images(self) -> "Examples":
+    def images(self) -> Examples:
         """The same with x (N, channels, rows, columns), as a convolution takes them; shares memory."""
         if self.image_shape is None or len(self.image_shape) not in (2, 3):
             raise DataError(
@@ -102,15 +104,15 @@ class Dataset:
     test: Examples
     classes: tuple[str, ...] = ()
 
-    def flat(self) -> "Dataset":
+    def flat(self) -> Dataset:
         """The same with x (N, n_in) in each part, as a Linear layer takes them."""
         return self._each(Examples.flat)
 
-    def images(self) -> "Dataset":
+    def images(self) -> Dataset:
         """The same with x (N, channels, rows, columns) in each part, as a convolution takes them."""
         return self._each(Examples.images)
 
-    def _each(self, change: Callable[[Examples], Examples]) -> "Dataset":
+    def _each(self, change: Callable[[Examples], Examples]) -> Dataset:
         kept = None if self.validation is None else change(self.validation)
         return replace(self, train=change(self.train), validation=kept, test=change(self.test))
 

@@ -1,5 +1,7 @@
 """Pictures in folders, one folder per class, as examples to learn from."""
 
+from __future__ import annotations
+
 import os
 import warnings
 from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,31 +13,7 @@ from tinygrad_edu import JitError, JitWarning, Tensor, TrainingError, jit
 
 from .module import Module
 
-__all__ = ["TOGETHER", "Batch", "JittedStep", "chunks"]
-
-
-Batch = tuple[Any, Any]
-TOGETHER = 100  # mini-batches in a scan: Ctrl-C and the bar wait for so many
-
-
-def chunks(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
-    """Mini-batches of equal shapes, `size` at a time; the last one alone, so that one can look at its update.
-
-    One at a time, none is asked for before the one before it is done: a checkpoint may be written in between.
-    """
-    if size == 1:
-        yield from ([batch] for batch in batches)
-        return
-    waiting: list[Batch] = []
-    for batch in batches:
-        if waiting and (len(waiting) == size or len(waiting[0][0]) != len(batch[0])):
-            yield waiting
-            waiting = []
-        waiting.append(batch)
-    if len(waiting) > 1:
-        yield waiting[:-1]
-    if waiting:
-        yield waiting[-1:]
+__all__ = ["JittedStep"]
 
 
 class JittedStep:
@@ -108,7 +84,7 @@ class JittedStep:
                 warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
         return result
 
-    def many(self, batches: list[Batch]) -> list[float]:
+    def many(self, batches: list[tuple[Any, Any]]) -> list[float]:
         """The costs of one step after the other, without Python in between where the step has been recorded."""
         if not self.works or len(batches) < 3 or len(batches[0][0]) != self.size:
             return [self(x, y) for x, y in batches]

@@ -1,5 +1,7 @@
 """Loader: the mini-batches of an epoch, which can be stopped anywhere and go on with exactly the rest."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,9 +19,9 @@ from .prefetch import made_ahead
 __all__ = ["Augmentation", "Loader", "Sampler", "balanced"]
 
 Batch: TypeAlias = tuple[Array, Array]
-Sampler: TypeAlias = Callable[[int, np.random.Generator], ArrayLike]
+Sampler: TypeAlias = "Callable[[int, np.random.Generator], ArrayLike]"
 """sampler(N, rng) -> the row numbers of an epoch in their order, N of them; any may come twice or not at all."""
-Augmentation: TypeAlias = Callable[[Array, np.random.Generator], Array]
+Augmentation: TypeAlias = "Callable[[Array, np.random.Generator], Array]"
 """augment(x, rng) -> other inputs with the same answers: (S, …) -> (S, …)"""
 
 

@@ -1,5 +1,7 @@
 """Toy sets: points in the plane, two or more classes that no straight line separates."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

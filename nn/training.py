@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from .callbacks import Callback, Run, Update
 from .clip import clip_grad_norm_
 from .examples import Examples
 from .history import Epoch
-from .jitted import TOGETHER, Batch, JittedStep, chunks
 from .metrics import check_examples, outputs, right
 from .module import Module
 from .parallel import Parallel
@@ -25,7 +24,34 @@ from .progress import bar, duration, line
 from .ranks import leads, several
 from .resume import Checkpoint, Setting, fingerprint
 
-__all__ = ["Optimizer", "Training", "train_step"]
+if TYPE_CHECKING:
+    from .jitted import JittedStep
+
+__all__ = ["Optimizer", "Training", "chunks", "train_step"]
+
+
+Batch = tuple[Any, Any]
+TOGETHER = 100  # mini-batches in a scan: Ctrl-C and the bar wait for so many
+
+
+def chunks(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """Mini-batches of equal shapes, `size` at a time; the last one alone, so that one can look at its update.
+
+    One at a time, none is asked for before the one before it is done: a checkpoint may be written in between.
+    """
+    if size == 1:
+        yield from ([batch] for batch in batches)
+        return
+    waiting: list[Batch] = []
+    for batch in batches:
+        if waiting and (len(waiting) == size or len(waiting[0][0]) != len(batch[0])):
+            yield waiting
+            waiting = []
+        waiting.append(batch)
+    if len(waiting) > 1:
+        yield waiting[:-1]
+    if waiting:
+        yield waiting[-1:]
 
 
 class Optimizer(Protocol):
@@ -107,9 +133,15 @@ class Training:
             clip_grad_norm_([], clip_norm)  # is it a number?
             self.between.append(lambda parameters: clip_grad_norm_(parameters, clip_norm))
         self.step: Callable[[Any, Any], float] = self._plain_step
+        self.jitted: JittedStep | None = None
         if jit and self.parallel is None:
+            from .jitted import JittedStep  # jit is loaded where it is wanted
+
             executor = "c" if jit is True else jit
-            self.step = JittedStep(run.net, run.cost, run.optimizer, self.between, executor, self._plain_step, run.say)
+            self.jitted = JittedStep(
+                run.net, run.cost, run.optimizer, self.between, executor, self._plain_step, run.say
+            )
+            self.step = self.jitted
         elif jit:
             run.say("goes on without jit: the ranks average their gradients between backward and update")
         if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
@@ -226,7 +258,7 @@ class Training:
         watched = any(type(callback).on_batch_end is not Callback.on_batch_end for callback in self.callbacks)
         per_batch = self.schedule is not None and getattr(self.schedule, "per_batch", False)
         saved = self.checkpoint is not None and self.checkpoint.every
-        return isinstance(self.step, JittedStep) and not watched and not per_batch and not saved
+        return self.jitted is not None and not watched and not per_batch and not saved
 
     def _updates(self, batches: list[Batch]) -> None:
         """One update, or, under jit, many at once."""
@@ -234,7 +266,7 @@ class Training:
         x, y = batches[0]
         run.updates.append(Update(run.step + 1, x, y, [p.data for p in self.parameters]))
         run.lr = getattr(run.optimizer, "lr", None)
-        costs = self.step.many(batches) if isinstance(self.step, JittedStep) else [self.step(x, y)]
+        costs = [self.step(x, y)] if self.jitted is None else self.jitted.many(batches)
         for cost, (x, _) in zip(costs, batches, strict=True):
             run.total += cost * len(x)
             run.seen += len(x)

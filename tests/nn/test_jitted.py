@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nn
-from nn.jitted import chunks
+from nn.training import chunks
 
 
 def examples(n: int = 96, seed: int = 1) -> nn.Examples:
