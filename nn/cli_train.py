@@ -37,7 +37,8 @@ Writer = Callable[[Path], Any]
 def train(args: argparse.Namespace) -> int:
     """Train the lecture's network; leave the model, pictures and pages in a folder.
 
-    Ctrl-C ends the training early: what was learned until then is left all the same.
+    Ctrl-C ends the training early: what was learned until then is left all the same (on several ranks: the newest
+    checkpoint alone).
 
     With --checkpoint FOLDER the training is written there after every epoch. The same command, after Ctrl-C or worse,
     goes on from the newest checkpoint, and ends as if nothing had happened; with more --epochs it goes on further.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -74,9 +75,12 @@ class JittedStep:
         if step.latest is not None and step.latest.trusted:
             result: Tensor = step(x, y)
             return result
+        start = time.perf_counter()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", JitWarning)
             result = step(x, y)
+        if step.latest is not None and step.latest.trusted and step.executor_name == "c":
+            self.say(f"jit: the update is recorded and compiled ({time.perf_counter() - start:.1f} s)")
         for warning in caught:
             if issubclass(warning.category, JitWarning):
                 self.say(str(warning.message))

@@ -195,6 +195,8 @@ class Training:
         if not run.history.epochs:
             run.history.epochs.append(self._judged(self._first_look))
             run.say(line(run.last, run.epochs, "before training"))
+        if run.history.epochs and run.last.number >= run.epochs > 0:
+            run.say(f"nothing to train: {run.last.number} epochs are done, and {run.epochs} were asked for")
         self.first, self.start = run.epoch - (run.last.number < run.epoch), time.perf_counter()
         run.net.train()
         self.tell("on_fit_begin")

@@ -147,10 +147,12 @@ class Operators(Traced):
                 f"is a Tensor of shape {self.shape} true?  Only one number can be: use (t > 0).data.all() or .any()"
             )
         if captures:
-            self._leaves("if t:")
+            self._leaves("if t (or while, and, or, not)")
         return bool(self._data)
 
     def __float__(self) -> float:
+        if captures:
+            self._leaves("float(t)")
         return float(self._outside_a_derivative())
 
     def __int__(self) -> int:
@@ -171,6 +173,8 @@ class Operators(Traced):
         return int(self.item())
 
     def __format__(self, spec: str) -> str:
+        if captures and spec:
+            self._leaves(f'f"{{t:{spec}}}"')
         return format(self.item(), spec) if spec else str(self)
 
     # ---- ndarray's methods ---------------------------------------------------------------------------

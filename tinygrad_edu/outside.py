@@ -29,7 +29,7 @@ def fresh(make: Callable[[], Any]) -> Any:
 
 
 def guard(question: Callable[[], Any]) -> Any:
-    """question(), whose answer a captured program is built on: with another answer, jit captures anew.
+    """question(), on whose answer a recorded program is built: with another answer, jit records anew.
 
     For what a function under jit looks up outside of its Tensors, as `self.training`.  Answers are compared by ==.
     """
@@ -42,7 +42,7 @@ def guard(question: Callable[[], Any]) -> Any:
 def guard_object(owner: Any) -> None:
     """A program that jit records here is built on what the object holds, as a layer its weights and settings.
 
-    With another object as one of its attributes, or as an entry of a list among them, jit captures anew.
+    With another object as one of its attributes, or as an entry of a list among them, jit records anew.
     """
     if captures and (capture := capturing()):
         capture.guard_object(owner)

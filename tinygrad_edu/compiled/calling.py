@@ -92,6 +92,7 @@ class Jit:
         self._lock = threading.RLock()
         self.latest: Version | None = None
         self._waiting: list[Version] = []  # recorded once; they hold every number of their run
+        self._changing = False  # did the latest recording change what it looks up?
         self._recorded = 0  # new programs since the last replay
         self.on_record: Callable[[], Any] | None = None
         self.name: str | None = None  # as a method
@@ -208,6 +209,15 @@ class Jit:
                 parts.append(f"<details><summary>{language}</summary><pre>{escape(self.source)}</pre></details>")
         return "\n".join(parts)
 
+    def _check_outside(self, name: str, changed: list[str]) -> None:
+        """JitError if the function itself changes what it looks up, and not only once, as a cache does."""
+        if changed and self._changing:
+            raise JitError(
+                f"{name} changes {' and '.join(changed)} outside of its Tensors, at every call: a program has no "
+                f"Python in it, and would not.  Return what you want to keep, and do it outside: costs.append({name}(x, y))"
+            )
+        self._changing = bool(changed)
+
     def _thin(self, new: Version) -> None:
         """Forget the oldest recordings: a counter among the arguments or settings must not fill the memory."""
         self._waiting = [v for v in (*self._waiting, new) if not v.trusted][-_WAITING:]
@@ -247,11 +257,12 @@ class Jit:
             own_leaves = [x for x in inputs if not isinstance(x, Tensor)]
             own_args, own_kwargs = rebuilt((args, kwargs), inputs)
             questions = looked_up(self.function, own_leaves)
-            for question, answer in questions:
+            for question, answer, _ in questions:
                 recorder.guard(question, answer)
-            dice = Dice(answer for _, answer in questions)
+            dice = Dice(questions)
             result = self.function(*own_args, **own_kwargs)
             dice.check(recorder.program.draws)
+            self._check_outside(name, [what for question, answer, what in questions if question() != answer])
             tensors = [t for t in leaves(result) if isinstance(t, Tensor)]
             program = recorder.finish(tensors)
         new = Version(program, recorder, result, self)

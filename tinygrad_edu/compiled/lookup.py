@@ -25,11 +25,11 @@ _MOST = 100  # entries of a list that are asked for
 _HERE = str(Path(__file__).parents[1])
 _PACKAGES = ("tinygrad_edu", "nn", "numpy")
 
-Question = tuple[Callable[[], Any], Any]
+Question = tuple[Callable[[], Any], Any, str]
 
 
 def looked_up(function: Any, arguments: list[Any]) -> list[Question]:
-    """(question, answer) for all that the function, called with these arguments, may look up."""
+    """(question, answer, what it is called) for all that the function, called with these arguments, may look up."""
     search = _Search()
     search.thing(function)
     for x in arguments:
@@ -42,7 +42,7 @@ class _Search:
         self.names: set[str] = set()  # that the code mentions
         self.met: dict[int, Any] = {}  # functions and objects, by identity
         self.objects: list[Any] = []
-        self.looks: list[tuple[Callable[[], Any], Any]] = []  # how to look, and what is there
+        self.looks: list[tuple[Callable[[], Any], Any, str]] = []  # how to look, what is there, what it is called
 
     def thing(self, x: Any) -> None:
         """Something that the function uses: if it is, or has, Python code, that is searched."""
@@ -70,14 +70,14 @@ class _Search:
         """What it names: its own cells and globals."""
         names = set(_names(f.__code__))
         self.names |= names
-        for cell in f.__closure__ or ():
-            self.look(partial(_content, cell))
+        for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
+            self.look(partial(_content, cell), name)
         for name in sorted(names & f.__globals__.keys()):
-            self.look(partial(f.__globals__.get, name))
+            self.look(partial(f.__globals__.get, name), name)
 
-    def look(self, look: Callable[[], Any]) -> None:
+    def look(self, look: Callable[[], Any], name: str) -> None:
         value = look()
-        self.looks.append((look, value))
+        self.looks.append((look, value, name))
         self.thing(value)
         if isinstance(value, (list, tuple, dict)) and len(value) <= _MOST:
             for part in value.values() if isinstance(value, dict) else value:
@@ -93,17 +93,17 @@ class _Search:
             for x, name in found:
                 done.add((id(x), name))
                 self.attribute(x, name)
-        for look, value in self.looks:
+        for look, value, name in self.looks:
             if isinstance(value, types.ModuleType):
                 continue
-            yield partial(asked, look), _answer(value)
+            yield partial(asked, look), _answer(value), name
 
     def attribute(self, x: Any, name: str) -> None:
         """x.name, if that is something stored, and no property; a method is searched."""
         if name in getattr(x, "__dict__", ()):
             value = vars(x)[name]
             if not isinstance(x, types.ModuleType | type) or isinstance(value, (*_SIMPLE, list, tuple, dict)):
-                self.look(partial(vars(x).get, name))
+                self.look(partial(vars(x).get, name), _of(x, name))
             return
         for kind in type(x).__mro__:
             if name in vars(kind):
@@ -111,11 +111,11 @@ class _Search:
                 if isinstance(value, property) and isinstance(value.fget, types.FunctionType):
                     self.thing(value.fget)
                 elif isinstance(value, types.MemberDescriptorType):  # of __slots__
-                    self.look(partial(getattr, x, name, None))
+                    self.look(partial(getattr, x, name, None), _of(x, name))
                 elif isinstance(value, types.FunctionType):
                     self.thing(value)
                 elif isinstance(value, _SIMPLE):
-                    self.look(partial(getattr, x, name, None))
+                    self.look(partial(getattr, x, name, None), _of(x, name))
                 return
 
 
@@ -134,12 +134,12 @@ class Itself:
 class Dice:
     """Were random numbers drawn that the program would keep?  Two draws may be equal: to compare them is not enough.
 
-    answers  what `looked_up` found: the generators that the function uses
+    questions  what `looked_up` found: the generators that the function uses
     """
 
-    def __init__(self, answers: Iterable[Any]) -> None:
-        found = [x.x for x in answers if isinstance(x, Itself)]
-        self.generators = {f"{x!r}": x.bit_generator for x in found if isinstance(x, np.random.Generator)}
+    def __init__(self, questions: Iterable[Question]) -> None:
+        found = [(answer.x, name) for _, answer, name in questions if isinstance(answer, Itself)]
+        self.generators = {name: x.bit_generator for x, name in found if isinstance(x, np.random.Generator)}
         self.before = self._states()
 
     def _states(self) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class Dice:
         for name, state in self._states().items():
             if state != self.before[name] and not (draws and name in self.generators):
                 raise JitError(
-                    f"{name} drew in a function under jit: the program would draw the same for ever.  Write "
+                    f"{name} drew a number in a function under jit: the program would draw the same for ever.  Write "
                     f"fresh(lambda: rng.random(3)) where it is drawn, or draw outside and pass it as an argument"
                 )
 
@@ -171,7 +171,13 @@ def _answer(value: Any) -> Any:
         return type(value), [_answer(part) for part in value]
     if isinstance(value, dict) and len(value) <= _MOST:
         return dict, list(value), [_answer(part) for part in value.values()]
+    if isinstance(value, (list, tuple, dict, set)):
+        return Itself(value), len(value)
     return Itself(value)
+
+
+def _of(x: Any, name: str) -> str:
+    return f"{getattr(x, '__name__', type(x).__name__)}.{name}"
 
 
 def _names(code: types.CodeType) -> Iterator[str]:

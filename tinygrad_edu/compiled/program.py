@@ -118,7 +118,7 @@ class Instruction:
                     yield part.source
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Program:
     """What a function did once, ready to be done again with other numbers.
 
@@ -155,7 +155,7 @@ class Program:
         written = {place.key: v for place, v in self.writes if v is not None}
         return [(v, written[place.key]) for v, place in self.reads if place.key in written]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
@@ -167,7 +167,7 @@ class Program:
         for v, _ in self.draws:
             yield _line(repr(v), v.name or "drawn", v, "drawn at every run")
         for v in self.constants:
-            yield _line(repr(v), f"{v.sample}" if not v.shape else "constant", v)
+            yield _line(repr(v), str(v.sample) if not v.shape else "constant", v)
         for step in self.code:
             yield _line(repr(step.out), _call(step), step.out, step.out.name)
         for place, value in self.writes:

@@ -204,15 +204,18 @@ class Recorder:
 
     def escaped(self, t: Tensor, how: str) -> None:
         """The values of t leave the world of Tensors: refused, unless they are a setting that was guarded."""
-        if t in self.settings and how == "if t:":  # whether it is 0 is looked at before every run
+        if t in self.settings and how.startswith("if"):  # whether it is 0 is looked at before every run
             return
         raise self.escape(how)
 
     def escape(self, how: str) -> JitError:
         """The error for a value that would be lost."""
+        instead = "Return the Tensor, and read it outside, as in float(train_step(x, y))"
+        if how.startswith("if"):
+            instead = "Write where(condition, a, b); or return the Tensor, and decide outside"
         return JitError(
-            f"{how} reads a value while jit records ({line_outside()}): the program would use this run's number for "
-            f"ever.  Keep it a Tensor, as with where(condition, a, b); or read it outside of the function under jit"
+            f"{how} reads a value while jit records ({line_outside()}): jit runs your Python at the first calls alone, "
+            f"so it would be this run's value for ever.  {instead}"
         )
 
     def guard(self, question: Callable[[], Any], answer: Any) -> None:
