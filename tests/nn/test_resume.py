@@ -263,7 +263,8 @@ def test_a_finished_training_is_not_done_again_and_can_be_made_longer(tmp_path):
     short = digits_run(tmp_path / "run", epochs=2)
     said: list[str] = []
     assert digits_run(tmp_path / "run", epochs=2, said=said) == short
-    assert len(said) == 1
+    assert len(said) == 2
+    assert "nothing to train: 2 epochs are done" in said[1]
     assert "goes on from" in said[0]
     assert digits_run(tmp_path / "run", epochs=4) == longer
 

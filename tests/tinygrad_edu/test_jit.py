@@ -1184,10 +1184,16 @@ def test_a_counter_among_arguments_or_settings_warns_and_does_not_fill_the_memor
     assert sum(map(len, f._versions.values())) < 20
     n = 0
     counting = jit(lambda x: x * n)
-    found = []
-    with pytest.warns(JitWarning, match="again and again"):
-        for n in range(100):  # noqa: B007  # it is what the function looks up
+
+    def counts() -> list[float]:
+        nonlocal n
+        found = []
+        for n in range(100):  # what the function looks up
             found.append(counting(1.0).item())
+        return found
+
+    with pytest.warns(JitWarning, match="again and again"):
+        found = counts()
     assert found == list(range(100))
     assert sum(map(len, counting._versions.values())) < 20
 
