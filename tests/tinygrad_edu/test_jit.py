@@ -1188,7 +1188,7 @@ def test_a_counter_among_arguments_or_settings_warns_and_does_not_fill_the_memor
     def counts() -> list[float]:
         nonlocal n
         found = []
-        for n in range(100):  # what the function looks up
+        for n in range(100):  # noqa: B007  # what the function looks up
             found.append(counting(1.0).item())
         return found
 
