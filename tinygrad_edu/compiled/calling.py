@@ -214,7 +214,7 @@ class Jit:
         if changed and self._changing:
             raise JitError(
                 f"{name} changes {' and '.join(changed)} outside of its Tensors, at every call: a program has no "
-                f"Python in it, and would not.  Return what you want to keep, and do it outside: costs.append({name}(x, y))"
+                f"Python in it, and would not.  Return what is wanted, and do it outside: costs.append({name}(x, y))"
             )
         self._changing = bool(changed)
 
