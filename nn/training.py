@@ -257,7 +257,7 @@ class Training:
 
     def _may_scan(self) -> bool:
         """Does nobody want to see every single update?"""
-        watched = any(type(callback).on_batch_end is not Callback.on_batch_end for callback in self.callbacks)
+        watched = any(_function(c.on_batch_end) is not Callback.on_batch_end for c in self.callbacks)
         per_batch = self.schedule is not None and getattr(self.schedule, "per_batch", False)
         saved = self.checkpoint is not None and self.checkpoint.every
         return self.jitted is not None and not watched and not per_batch and not saved
@@ -326,6 +326,10 @@ class Training:
             validation_right=validation_right,
             validated=0 if validation_right is None or validation is None else len(validation),
         )
+
+
+def _function(method: Any) -> Any:
+    return getattr(method, "__func__", method)
 
 
 def _right(outputs: Any, examples: Examples) -> int:

@@ -62,7 +62,8 @@ def _add(x: Any, form: list[Any], arrays: list[Any]) -> None:
     if kind is Tensor and is_data(x):
         x = x._data
         kind = type(x)
-    if kind is np.ndarray:
+    if isinstance(x, np.ndarray):
+        x = np.asarray(x)  # of a subclass, as a memmap, its numbers
         dense = _c_strides(x.shape, x.itemsize)
         if x.strides != dense or not x.dtype.isnative:  # in the order in which the function gets its copy
             x = np.array(x, x.dtype.newbyteorder("="))
@@ -77,7 +78,7 @@ def _add(x: Any, form: list[Any], arrays: list[Any]) -> None:
         for branch in x:
             _add(branch, form, arrays)
     elif isinstance(x, dict):
-        form.append((kind, tuple(x)))
+        form.append((kind, tuple(x), tuple(map(type, x))))  # {1: …} is not {1.0: …}
         for branch in x.values():
             _add(branch, form, arrays)
     elif x is None or isinstance(x, (int, str, bytes)):

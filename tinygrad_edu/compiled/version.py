@@ -161,6 +161,19 @@ class Version:
         stacks = [stacked_as(a, v) for a, v in zip(stacks, program.arguments, strict=True)]
         tables: dict[int, Any] = {}
         draws: list[list[Any]] = [[] for _ in program.draws]
+        undo = _undo(program)
+        try:
+            results, values = self._scanned(stacks, n, reads, tables, draws)
+        except BaseException:  # nothing was written: schedules and generators are where they were, too
+            undo()
+            raise
+        self._write(values[len(program.results) :], [])  # the actions are done
+        return self._result(results)
+
+    def _scanned(
+        self, stacks: list[Any], n: int, reads: list[Any], tables: dict[int, Any], draws: list[list[Any]]
+    ) -> Any:
+        program = self.program
         if program.actions or program.draws:
             carried = {v for v, _ in program.carried()}
             changing = [i for i, (v, _) in enumerate(program.reads) if v.number and v not in carried]
@@ -174,9 +187,32 @@ class Version:
                     action()
             if program.actions:
                 tables = {i: np.array(row, program.reads[i][0].dtype) for row, i in zip(rows, changing, strict=True)}
-        results, values = self.executor.scan(n, stacks, reads, [np.stack(d) for d in draws], tables)
-        self._write(values[len(program.results) :], [])  # the actions are done
-        return self._result(results)
+        return self.executor.scan(n, stacks, reads, [np.stack(d) for d in draws], tables)
+
+
+def _undo(program: Program) -> Callable[[], None]:
+    """What puts schedules, learning rates and generators back to where they are now."""
+    bits = {id(g): g.bit_generator for _, make in program.draws for g in _generators(make)}
+    states = [(b, b.state) for b in bits.values()]
+    owners: list[Any] = [getattr(action, "__self__", None) for action in program.actions]
+    schedules = {id(s): s for s in owners if hasattr(s, "load_state_dict")}
+    times = [(s, s.state_dict()) for s in schedules.values()]
+    rates = [(g, g["lr"]) for s in schedules.values() for g in s.optimizer.param_groups]
+
+    def undo() -> None:
+        for b, state in states:
+            b.state = state
+        for s, time in times:
+            s.load_state_dict(time)
+        for group, rate in rates:
+            group["lr"] = rate
+
+    return undo
+
+
+def _generators(make: Any) -> list[Any]:
+    cells = (getattr(cell, "cell_contents", None) for cell in getattr(make, "__closure__", None) or ())
+    return [x for x in cells if isinstance(x, np.random.Generator)]
 
 
 def _hooks(tensors: list[Tensor]) -> list[Any]:
