@@ -124,6 +124,9 @@ class Optimizer:
         """
         groups, i = self.param_groups, 0
         jit.guard(lambda: self.param_groups is groups, True)  # load_state_dict and add_param_group make a new list
+        for entries in (groups, *(group["params"] for group in groups)):
+            jit.guard_entries(entries)
+        jit.guard_method(self.update)
         for group in groups:
             settings = [_setting(jit, group, name) for name in self._names]
             for p in group["params"]:

@@ -18,7 +18,7 @@ import threading
 import types
 import warnings
 from collections.abc import Callable
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from html import escape
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any
@@ -31,7 +31,7 @@ from ..graph import Watcher, differentiating, recording
 from ..tensor import Tensor
 from ..tree import leaves, rebuilt
 from .arguments import form_of, handed_out, is_data, joined, stacked
-from .lookup import Dice, looked_up
+from .lookup import Dice, arrays_in, looked_up, numbers_of
 from .numpy_executor import NumPyExecutor
 from .plan import Different
 from .program import Program
@@ -42,6 +42,7 @@ __all__ = ["Jit", "JitWarning", "jit"]
 
 EXECUTORS = ("c", "numpy")
 _MOST = 64  # recordings of one form of arguments, and forms, that are kept
+_SMALL = 10_000  # bytes of an array that is looked at before every run
 _WAITING = 8  # of those that wait for their second run
 
 
@@ -262,6 +263,11 @@ class Jit:
             dice = Dice(questions)
             result = self.function(*own_args, **own_kwargs)
             dice.check(recorder.program.draws)
+            read = {id(a) for a in recorder.arrays.values()}  # every run reads these anyway; the others are looked at
+            named = {id(a): a for _, answer in recorder.program.guards for a in arrays_in(answer)}
+            for a in named.values():
+                if id(a) not in read and a.nbytes <= _SMALL:
+                    recorder.guard(partial(numbers_of, a), numbers_of(a))
             self._check_outside(name, [what for question, answer, what in questions if question() != answer])
             tensors = [t for t in leaves(result) if isinstance(t, Tensor)]
             program = recorder.finish(tensors)

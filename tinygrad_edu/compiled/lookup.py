@@ -7,8 +7,11 @@ likewise.  Arrays are not: a program keeps the numbers of an array from outside.
 
 from __future__ import annotations
 
+import functools
 import random
+import sys
 import types
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -18,12 +21,14 @@ import numpy as np
 
 from ..errors import JitError
 
-__all__ = ["Dice", "Itself", "asked", "looked_up"]
+__all__ = ["Dice", "Itself", "arrays_in", "asked", "looked_up", "numbers_of"]
 
 _SIMPLE = (int, float, complex, str, bytes, type(None))
 _MOST = 100  # entries of a list that are asked for
 _HERE = str(Path(__file__).parents[1])
 _PACKAGES = ("tinygrad_edu", "nn", "numpy")
+_AT_BIRTH = {"__init__", "__new__", "__init_subclass__", "__post_init__", "__repr__", "__str__", "__del__"}
+_METHODS = (types.FunctionType, staticmethod, classmethod, property, functools.cached_property)
 
 Question = tuple[Callable[[], Any], Any, str]
 
@@ -42,29 +47,43 @@ class _Search:
         self.names: set[str] = set()  # that the code mentions
         self.met: dict[int, Any] = {}  # functions and objects, by identity
         self.objects: list[Any] = []
+        self.absent: dict[int, tuple[Any, set[str]]] = {}  # names that objects do not have themselves, yet
+        self.inside: dict[int, Any] = {}
         self.looks: list[tuple[Callable[[], Any], Any, str]] = []  # how to look, what is there, what it is called
 
     def thing(self, x: Any) -> None:
         """Something that the function uses: if it is, or has, Python code, that is searched."""
-        if id(x) in self.met or isinstance(x, (*_SIMPLE, type)):
+        if id(x) in self.met or isinstance(x, _SIMPLE):
             return
         self.met[id(x)] = x
+        if isinstance(x, functools._lru_cache_wrapper):
+            x = x.__wrapped__
         if isinstance(x, types.MethodType):
             self.thing(x.__self__)
             self.thing(x.__func__)
         elif isinstance(x, partial):
             for part in (x.func, *x.args, *x.keywords.values()):
-                self.thing(part)
+                self.look(partial(_kept, part), "a part of partial")
+        elif _is_custom(x):
+            self.thing(x.forward)  # it holds f and its rules
+        elif isinstance(x, staticmethod | classmethod):
+            self.thing(x.__func__)
+        elif isinstance(x, functools.cached_property):
+            self.thing(x.func)
+        elif isinstance(x, property):
+            self.thing(x.fget)
         elif isinstance(x, types.FunctionType):
-            if not _of_ours(x.__module__):
+            if not _of_ours(x.__module__) and not _of_python(x.__module__):
                 self.function(x)
         elif isinstance(getattr(x, "function", None), types.FunctionType | types.MethodType) and _is_jit(x):
             self.thing(x.function)
         elif _is_searched(x):
             self.objects.append(x)
-            call = next((vars(kind)["__call__"] for kind in type(x).__mro__ if "__call__" in vars(kind)), None)
-            if isinstance(call, types.FunctionType):
-                self.thing(call)
+            for kind in type(x).__mro__:  # __call__, __getitem__, __len__, …: the code does not name them
+                if not _of_ours(kind.__module__) and not _of_python(kind.__module__):
+                    for name, value in vars(kind).items():
+                        if name.startswith("__") and name not in _AT_BIRTH and isinstance(value, types.FunctionType):
+                            self.thing(value)
 
     def function(self, f: types.FunctionType) -> None:
         """What it names: its own cells and globals."""
@@ -72,6 +91,13 @@ class _Search:
         self.names |= names
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
             self.look(partial(_content, cell), name)
+        for value in (*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()):
+            if isinstance(value, list):
+                self.parts(value)  # not its length: it may be where the function notes something
+            else:
+                self.look(partial(_kept, value), f"a default of {f.__name__}")
+        if vars(f):
+            self.objects.append(f)  # f.k
         for name in sorted(names & f.__globals__.keys()):
             self.look(partial(f.__globals__.get, name), name)
 
@@ -79,9 +105,16 @@ class _Search:
         value = look()
         self.looks.append((look, value, name))
         self.thing(value)
-        if isinstance(value, (list, tuple, dict)) and len(value) <= _MOST:
+        self.parts(value)
+
+    def parts(self, value: Any) -> None:
+        """What is in a list or dict, and in those in it."""
+        if isinstance(value, (list, tuple, dict, deque)) and len(value) <= _MOST:
             for part in value.values() if isinstance(value, dict) else value:
                 self.thing(part)
+                if id(part) not in self.inside:
+                    self.inside[id(part)] = part
+                    self.parts(part)
 
     def questions(self) -> Iterator[Question]:
         """All of them; what the objects' attributes lead to is searched on the way."""
@@ -97,26 +130,28 @@ class _Search:
             if isinstance(value, types.ModuleType):
                 continue
             yield partial(asked, look), _answer(value), name
+        for attributes, names in self.absent.values():
+            yield partial(frozenset(names).isdisjoint, attributes), True, "an attribute"
 
     def attribute(self, x: Any, name: str) -> None:
-        """x.name, if that is something stored, and no property; a method is searched."""
-        if name in getattr(x, "__dict__", ()):
-            value = vars(x)[name]
-            if not isinstance(x, types.ModuleType | type) or isinstance(value, (*_SIMPLE, list, tuple, dict)):
-                self.look(partial(vars(x).get, name), _of(x, name))
+        """x.name, if that is something stored; a method, or a property, is searched."""
+        called = f"{getattr(x, '__name__', type(x).__name__)}.{name}"
+        if not isinstance(x, type) and name in getattr(x, "__dict__", ()):
+            self.look(partial(vars(x).get, name), called)
             return
-        for kind in type(x).__mro__:
+        for kind in x.__mro__ if isinstance(x, type) else type(x).__mro__:
             if name in vars(kind):
                 value = vars(kind)[name]
-                if isinstance(value, property) and isinstance(value.fget, types.FunctionType):
-                    self.thing(value.fget)
-                elif isinstance(value, types.MemberDescriptorType):  # of __slots__
-                    self.look(partial(getattr, x, name, None), _of(x, name))
-                elif isinstance(value, types.FunctionType):
+                if isinstance(value, types.MemberDescriptorType):  # of __slots__
+                    if not isinstance(x, type):
+                        self.look(partial(getattr, x, name, None), called)
+                elif isinstance(value, _METHODS):
                     self.thing(value)
-                elif isinstance(value, _SIMPLE):
-                    self.look(partial(getattr, x, name, None), _of(x, name))
-                return
+                elif not hasattr(type(value), "__get__"):
+                    self.look(partial(getattr, x, name, None), called)
+                break
+        if not isinstance(x, type) and hasattr(x, "__dict__"):
+            self.absent.setdefault(id(x), (vars(x), set()))[1].add(name)
 
 
 class Itself:
@@ -157,6 +192,21 @@ class Dice:
                 )
 
 
+def arrays_in(answer: Any) -> Iterator[Any]:
+    """The NumPy arrays among the answers."""
+    if isinstance(answer, Itself):
+        if isinstance(answer.x, np.ndarray):
+            yield answer.x
+    elif isinstance(answer, (list, tuple)):
+        for part in answer:
+            yield from arrays_in(part)
+
+
+def numbers_of(array: Any) -> tuple[Any, ...]:
+    """All that is in an array."""
+    return array.shape, array.dtype.str, array.tobytes()
+
+
 def asked(look: Callable[[], Any]) -> Any:
     """What is found there, in a form that can be compared."""
     return _answer(look())
@@ -167,17 +217,13 @@ def _answer(value: Any) -> Any:
         return type(value), repr(value)  # 0.0 is not -0.0, and NaN is NaN
     if isinstance(value, _SIMPLE):
         return type(value), value  # 1 is not True
-    if isinstance(value, (list, tuple)) and len(value) <= _MOST:
+    if isinstance(value, (list, tuple, deque)) and len(value) <= _MOST:
         return type(value), [_answer(part) for part in value]
     if isinstance(value, dict) and len(value) <= _MOST:
         return dict, list(value), [_answer(part) for part in value.values()]
     if isinstance(value, (list, tuple, dict, set)):
         return Itself(value), len(value)
     return Itself(value)
-
-
-def _of(x: Any, name: str) -> str:
-    return f"{getattr(x, '__name__', type(x).__name__)}.{name}"
 
 
 def _names(code: types.CodeType) -> Iterator[str]:
@@ -197,6 +243,14 @@ def _content(cell: Any) -> Any:
         return None
 
 
+def _kept(x: Any) -> Any:
+    return x
+
+
+def _is_custom(x: Any) -> bool:
+    return type(x).__name__ == "_Custom" and _of_ours(type(x).__module__)
+
+
 def _of_ours(module: str | None) -> bool:
     return (module or "").split(".")[0] in _PACKAGES
 
@@ -205,11 +259,16 @@ def _is_jit(x: Any) -> bool:
     return type(x).__name__ == "Jit" and _of_ours(type(x).__module__)
 
 
+def _of_python(module: str | None) -> bool:
+    return (module or "").split(".")[0] in sys.stdlib_module_names
+
+
 def _is_searched(x: Any) -> bool:
-    """Objects of other people's classes.  Ours ask for what they need; Tensors and arrays are data."""
+    """Other people's classes and their objects.  Ours ask for what they need; Tensors and arrays are data."""
     if isinstance(x, types.ModuleType):
-        return not _of_ours(x.__name__)
-    kinds = type(x).__mro__
-    if any(_of_ours(kind.__module__) and kind.__name__ != "Module" for kind in kinds):
+        return not _of_ours(x.__name__) and not _of_python(x.__name__)
+    if isinstance(x, type):
+        return not _of_ours(x.__module__) and not _of_python(x.__module__)
+    if _of_ours(type(x).__module__) or type(x).__module__ == "builtins":
         return False
-    return (hasattr(x, "__dict__") or hasattr(type(x), "__slots__")) and type(x).__module__ != "builtins"
+    return hasattr(x, "__dict__") or hasattr(type(x), "__slots__")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import sys
+import types
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from ..capture import captures
 from ..errors import JitError
 from ..op import Op
 from ..tensor import Tensor
+from .lookup import Itself, looked_up
 from .program import Derived, Instruction, Place, Program, Value
 
 __all__ = ["Recorder"]
@@ -114,7 +116,9 @@ class Recorder:
         def get() -> Any:
             return np.array(array, dtype).reshape(shape) if shape else np.array(array, dtype)[()]
 
-        return Place(("array", id(array)), _called(t) or "an array", get, owner=array)
+        seen = array.__array_interface__  # of A[1:] there is a new object at every run, of the same memory
+        key = ("array", seen["data"][0], array.shape, array.strides, seen["typestr"])
+        return Place(key, _called(t) or "an array", get, owner=array)
 
     def alias(self, new: Tensor, old: Tensor) -> None:
         """new has the values of old."""
@@ -227,9 +231,25 @@ class Recorder:
         if id(owner) in self.guarded:
             return
         self.guarded[id(owner)] = owner
+        self.guard_method(getattr(owner, "forward", None))
         for container in (vars(owner), *(x for x in vars(owner).values() if type(x) is list)):
-            entries = container.items() if isinstance(container, dict) else enumerate(container)
-            self.program.held += [(container, None, len(container)), *((container, key, x) for key, x in entries)]
+            self.guard_entries(container)
+
+    def guard_entries(self, container: Any) -> None:
+        """And as long as the list or dict holds what it holds now."""
+        entries = container.items() if isinstance(container, dict) else enumerate(container)
+        self.program.held += [(container, None, len(container)), *((container, key, x) for key, x in entries)]
+
+    def guard_method(self, method: Any) -> None:
+        """And on what the method, if it is somebody else's, looks up outside, as the function under jit itself."""
+        if not isinstance(method, types.MethodType):
+            return
+        owner = method.__self__
+        held = vars(owner) if id(owner) in self.guarded else None  # what it holds is looked at already
+        for question, answer, _ in looked_up(method, []):
+            look: Any = question.args[0] if isinstance(question, partial) else None
+            if held is None or not isinstance(answer, Itself) or getattr(_func(look), "__self__", None) is not held:
+                self.guard(question, answer)
 
     # ---- what optimizers and the like tell -----------------------------------------------------------
 
@@ -303,6 +323,10 @@ def _sharing(z: Any, operands: tuple[Any, ...], arrays: Any) -> tuple[Value, ...
     """The operands whose memory z stands in."""
     pairs = zip(operands, arrays, strict=True)
     return tuple(v for v, a in pairs if isinstance(v, Value) and type(a) is np.ndarray and np.may_share_memory(z, a))
+
+
+def _func(look: Any) -> Any:
+    return look.func if isinstance(look, partial) else None
 
 
 def _is_none(t: Tensor) -> bool:
