@@ -52,9 +52,10 @@ def _power_dx(g: Any, z: Any, x: Any, n: Any) -> Any:
 
 def _as_entries(x: Any, z: Any) -> Any:
     """x in the precision of z: 2.0 ^ n has a derivative in float32 if n is, the same on arrays as on Tensors."""
-    if isinstance(x, (int, float)):
+    dtype = getattr(x, "dtype", None)  # a Python number has none
+    if dtype is None:
         return zeros_like(z) + x
-    return x if x.dtype == z.dtype else astype(x, dtype=z.dtype)
+    return x if dtype == z.dtype else astype(x, dtype=z.dtype)
 
 
 def _power_dn(g: Any, z: Any, x: Any, n: Any) -> Any:
@@ -172,7 +173,7 @@ relu        = elementwise("relu",     lambda x: np.maximum(x, 0), lambda g, y, x
 clip        = elementwise("clip",     lambda x, *, lo, hi: np.clip(x, lo, hi), _clip_dx,                  formula="min(max(x, lo), hi)")
 
 #                         name        z                   not differentiable in the condition
-where: Op   = elementwise("where",    _where,           None, lambda g, z, c, x, y: where(c, g, 0), lambda g, z, c, x, y: where(c, 0, g), formula="x if c else y")
+where: Op   = elementwise("where",    _where,             None, lambda g, z, c, x, y: where(c, g, 0), lambda g, z, c, x, y: where(c, 0, g), formula="x if c else y")
 
 #                         name        steps               flat wherever they have a slope; at the steps 0 too
 sign: Op    = elementwise("sign",     np.sign,            lambda g, y, x: zeros_like(g),      formula="sign x")
