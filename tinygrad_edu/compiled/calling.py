@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 import types
 import warnings
 from collections.abc import Callable
@@ -43,6 +44,7 @@ __all__ = ["Jit", "JitWarning", "jit"]
 EXECUTORS = ("c", "numpy")
 _MOST = 64  # recordings of one form of arguments, and forms, that are kept
 _SMALL = 10_000  # bytes of an array that is looked at before every run
+_PAUSE = 0.5  # seconds
 _WAITING = 8  # of those that wait for their second run
 
 
@@ -157,6 +159,7 @@ class Jit:
         with self._lock:
             k = 0
             ran: Version | None = None
+            at_once = 100  # then as many as take half a second: Ctrl-C is heard in between
             watched = isinstance(recording.get(), Watcher)
             while k < n:
                 rows = [a[k] for a in stacks]
@@ -169,8 +172,10 @@ class Jit:
                     ran, k = version, k + 1
                     continue
                 self.latest = version
-                m = min(n - k, version.chunk())
+                m = min(n - k, version.chunk(), at_once)
+                start = time.perf_counter()
                 parts.append((k, k + m, version.scan([a[k : k + m] for a in stacks], m)))
+                at_once = max(1, int(m * _PAUSE / max(time.perf_counter() - start, 1e-6)))
                 k += m
         return joined(parts)
 
