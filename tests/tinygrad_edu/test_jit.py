@@ -1463,3 +1463,15 @@ def test_program_source_and_what_is_not_there_yet() -> None:
     assert f.__name__ == "<lambda>"
     with pytest.raises(ValueError, match="executor is one of c, numpy"):
         te.jit(lambda x: x, executor="gpu")
+
+
+def test_what_is_looked_up_is_not_touched() -> None:
+    """An object that makes something of every attribute that is asked for, as pytest.mark does."""
+
+    class Touchy:
+        def __getattr__(self, name: str) -> Any:
+            raise AssertionError(f"{name} was asked for")
+
+    touchy = Touchy()
+    f = jit(lambda x: x + (0 if touchy is None else 1))
+    assert [f(float(k)).item() for k in range(4)] == [1, 2, 3, 4]

@@ -25,6 +25,7 @@ __all__ = ["Dice", "Itself", "arrays_in", "asked", "looked_up", "numbers_of"]
 
 _SIMPLE = (int, float, complex, str, bytes, type(None))
 _MOST = 100  # entries of a list that are asked for
+_FAR = 10_000  # things that are searched
 _HERE = str(Path(__file__).parents[1])
 _PACKAGES = ("tinygrad_edu", "nn", "numpy")
 _AT_BIRTH = {"__init__", "__new__", "__init_subclass__", "__post_init__", "__repr__", "__str__", "__del__"}
@@ -53,7 +54,7 @@ class _Search:
 
     def thing(self, x: Any) -> None:
         """Something that the function uses: if it is, or has, Python code, that is searched."""
-        if id(x) in self.met or isinstance(x, _SIMPLE):
+        if id(x) in self.met or isinstance(x, _SIMPLE) or len(self.met) > _FAR:
             return
         self.met[id(x)] = x
         if isinstance(x, functools._lru_cache_wrapper):
@@ -75,7 +76,7 @@ class _Search:
         elif isinstance(x, types.FunctionType):
             if not _of_ours(x.__module__) and not _of_python(x.__module__):
                 self.function(x)
-        elif isinstance(getattr(x, "function", None), types.FunctionType | types.MethodType) and _is_jit(x):
+        elif _is_jit(x):  # asked first: another object's attributes are not to be touched
             self.thing(x.function)
         elif _is_searched(x):
             self.objects.append(x)
@@ -135,7 +136,7 @@ class _Search:
 
     def attribute(self, x: Any, name: str) -> None:
         """x.name, if that is something stored; a method, or a property, is searched."""
-        called = f"{getattr(x, '__name__', type(x).__name__)}.{name}"
+        called = f"{(x if isinstance(x, type) else type(x)).__name__}.{name}"
         if not isinstance(x, type) and name in getattr(x, "__dict__", ()):
             self.look(partial(vars(x).get, name), called)
             return
@@ -259,8 +260,12 @@ def _is_jit(x: Any) -> bool:
     return type(x).__name__ == "Jit" and _of_ours(type(x).__module__)
 
 
+@functools.cache
 def _of_python(module: str | None) -> bool:
-    return (module or "").split(".")[0] in sys.stdlib_module_names
+    """Is it Python's own, or an installed package?  Those are not searched: one leads to the next without end."""
+    name = (module or "").split(".")[0]
+    file = getattr(sys.modules.get(name), "__file__", None) or ""
+    return name in sys.stdlib_module_names or "site-packages" in file or "dist-packages" in file
 
 
 def _is_searched(x: Any) -> bool:
