@@ -107,10 +107,9 @@ class Jit:
             return self
         bound = Jit(types.MethodType(self.function, instance), self.executor, self.check)
         bound.on_record = self.on_record
-        if (
-            hasattr(instance, "__dict__") and self.name and getattr(type(instance), self.name, None) is self
-        ):  # no super()
-            vars(instance)[self.name] = bound  # found first from now on
+        found_by_name = bool(self.name) and getattr(type(instance), self.name or "", None) is self  # and not by super()
+        if found_by_name and hasattr(instance, "__dict__"):
+            vars(instance)[self.name or ""] = bound  # found first from now on
         return bound
 
     def __set_name__(self, owner: Any, name: str) -> None:
@@ -165,9 +164,8 @@ class Jit:
                 rows = [a[k] for a in stacks]
                 form, _ = form_of(tuple(rows), {})
                 version = next((v for v in self._versions.get(form, ()) if v.trusted and v.applies() is not None), None)
-                if (
-                    watched or version is None or version is not ran
-                ):  # does it apply after its own run?  (No: grad was None.)
+                once_more = version is not ran  # does it apply after its own run?  (Not where a gradient was None.)
+                if watched or version is None or once_more:
                     parts.append((k, k + 1, self(*rows)))
                     ran, k = version, k + 1
                     continue

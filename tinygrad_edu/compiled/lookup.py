@@ -2,7 +2,8 @@
 
 Numbers and texts are asked for by value, lists and dicts by what is in them, everything else by identity.  Where the
 function's code names an attribute, as in self.scale or config.rate, that is asked for too; what it calls is searched
-likewise.  Arrays are not: a program keeps the numbers of an array from outside.  Pass it as an argument.
+likewise, but nothing that is Python's own or an installed package.  Of NumPy arrays, see `numbers_of`: the small ones
+are asked for by what is in them, where a program does not read them anyway.
 """
 
 from __future__ import annotations
