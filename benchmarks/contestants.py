@@ -23,6 +23,9 @@ __all__ = [
     "OURS",
     "Batches",
     "Contestant",
+    "JitC",
+    "JitNumPy",
+    "JitScan",
     "Ours",
     "OursJitC",
     "OursJitNumPy",
@@ -131,26 +134,26 @@ class OursTrainStep(Ours):
         return nn.train_step(self.net, self.cost, self.optimizer, x, y)
 
 
-class OursJitNumPy(Ours):
-    """The same step under jit: recorded once, then replayed."""
+class JitNumPy:
+    """Before a contestant of ours: the same step under jit, recorded once, then replayed."""
 
     name = "tinygrad_edu, jit numpy"
     executor = "numpy"
 
-    def __init__(self, sizes: list[int], parameters: Parameters, eta: float, examples: int) -> None:
-        super().__init__(sizes, parameters, eta, examples)
-        self.step = jitted(super().step, self.executor)  # type: ignore[method-assign]
+    def __init__(self, *settings: Any) -> None:
+        super().__init__(*settings)
+        self.step: Any = jitted(super().step, self.executor)  # type: ignore[misc]  # of the contestant after it
 
 
-class OursJitC(OursJitNumPy):
+class JitC(JitNumPy):
     """Replayed by one C function."""
 
     name = "tinygrad_edu, jit C"
     executor = "c"
 
 
-class OursJitScan(OursJitC):
-    """The whole epoch in one call."""
+class JitScan(JitC):
+    """All steps in one call."""
 
     name = "tinygrad_edu, jit C, scan"
 
@@ -158,11 +161,23 @@ class OursJitScan(OursJitC):
         return stacked(batches)
 
     def epoch(self, prepared: Any) -> Any:
-        return self.step.scan(*prepared)  # type: ignore[attr-defined]
+        return self.step.scan(*prepared)
 
     def costs(self, prepared: Any) -> list[float]:
         costs: list[float] = np.asarray(self.epoch(prepared).data).tolist()
         return costs
+
+
+class OursJitNumPy(JitNumPy, Ours):
+    """The lecture's step."""
+
+
+class OursJitC(JitC, Ours):
+    """The lecture's step."""
+
+
+class OursJitScan(JitScan, Ours):
+    """The lecture's epoch."""
 
 
 OURS: list[type[Contestant]] = [Ours, OursJitNumPy, OursJitC, OursJitScan]

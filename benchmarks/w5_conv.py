@@ -9,7 +9,7 @@ import numpy as np
 
 import nn
 
-from .contestants import Batches, Contestant, Ours, Parameters, agree, installed, jitted, stacked
+from .contestants import Batches, Contestant, JitC, JitNumPy, JitScan, Ours, Parameters, agree, installed
 from .peers import PyTorch
 from .report import Goal, Table, compared
 from .timing import Settings, in_turns
@@ -39,38 +39,16 @@ class OursConv(Ours):
         self.optimizer = nn.optim.Adam(self.net.parameters(), lr=LR)
 
 
-class OursConvJitNumPy(OursConv):
-    """The same step under jit."""
-
-    name = "tinygrad_edu, jit numpy"
-    executor = "numpy"
-
-    def __init__(self, parameters: Parameters) -> None:
-        super().__init__(parameters)
-        self.step = jitted(super().step, self.executor)  # type: ignore[method-assign]
+class OursConvJitNumPy(JitNumPy, OursConv):
+    """The net's step under jit."""
 
 
-class OursConvJitC(OursConvJitNumPy):
-    """Replayed by one C function."""
-
-    name = "tinygrad_edu, jit C"
-    executor = "c"
+class OursConvJitC(JitC, OursConv):
+    """The net's step, in C."""
 
 
-class OursConvJitScan(OursConvJitC):
-    """All steps in one call."""
-
-    name = "tinygrad_edu, jit C, scan"
-
-    def prepared(self, batches: Batches) -> Any:
-        return stacked(batches)
-
-    def epoch(self, prepared: Any) -> Any:
-        return self.step.scan(*prepared)  # type: ignore[attr-defined]
-
-    def costs(self, prepared: Any) -> list[float]:
-        costs: list[float] = np.asarray(self.epoch(prepared).data).tolist()
-        return costs
+class OursConvJitScan(JitScan, OursConv):
+    """The net's steps, in one call."""
 
 
 class PyTorchConv(PyTorch):
