@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -16,7 +17,8 @@ __all__ = ["leads", "rank_0_first", "rows", "several", "together", "world"]
 T = TypeVar("T")
 
 STARTED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")  # how MPICH's and Intel's mpiexec, and Open MPI's, tell the number
-PATIENCE = 0.5  # seconds that other ranks leave to rank 0 to report the error that all of them have
+PATIENCE = 1.5  # seconds that other ranks leave to rank 0 to report the error that all of them have
+DELIVERY = 0.5  # seconds that mpiexec has to pass a message on, once it has read it: Abort ends mpiexec too
 
 
 def world() -> Any:
@@ -78,7 +80,6 @@ class _Ended(SystemExit):
 
 def _report(error: BaseException, rank: int, size: int) -> None:
     """Print which rank failed, and why; where it happened too, unless the error explains itself."""
-    import time
     import traceback
 
     if rank > 0:  # a wrong argument is wrong on every rank: rank 0 says so, once, and ends the others before they do
@@ -88,10 +89,29 @@ def _report(error: BaseException, rank: int, size: int) -> None:
     else:
         where = () if isinstance(error, TinygradEduError | OSError) else traceback.format_exception(error)
         text = "".join(where) + f"rank {rank} of {size} failed: {type(error).__name__}: {error}\n"
-    for stream in (sys.stdout, sys.stderr):  # Abort does not wait for what was printed
+    for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.write(text if stream is sys.stderr else "")
             stream.flush()
+            _read(stream)
+    time.sleep(DELIVERY)
+
+
+def _read(stream: Any, longest: float = 10.0) -> None:
+    """Wait until mpiexec has read what was printed: Abort ends it, and what it has not read is lost."""
+    try:
+        from fcntl import ioctl
+        from stat import S_ISFIFO
+        from termios import FIONREAD
+
+        end = stream.fileno()
+        pipe = S_ISFIFO(os.fstat(end).st_mode)
+    except (ImportError, OSError, ValueError):  # Windows; a stream that is no file, or closed: there is nothing to ask
+        return
+    deadline = time.monotonic() + longest
+    unread = bytearray(4)  # the C int that FIONREAD writes: bytes in the pipe
+    while pipe and time.monotonic() < deadline and ioctl(end, FIONREAD, unread) == 0 and any(unread):
+        time.sleep(0.01)
 
 
 def rank_0_first(comm: Any, get: Callable[[], T]) -> T:

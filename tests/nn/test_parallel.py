@@ -8,6 +8,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -22,7 +23,7 @@ from nn import layers, optim, schedule
 from nn.callbacks import Callback, EarlyStopping
 from nn.data import Loader, one_hot
 from nn.parallel import Parallel
-from nn.ranks import rank_0_first, rows, several, together, world
+from nn.ranks import _read, rank_0_first, rows, several, together, world
 from nn.resume import Checkpoint
 from tinygrad_edu import DataError, MissingExtraError, Tensor
 
@@ -486,6 +487,31 @@ def test_a_rank_that_fails_ends_the_run_with_its_error(case, text, traced, tmp_p
     assert ("Traceback" in done.stderr) == traced
     assert list(tmp_path.glob("*.pickle")) == []
     assert time.perf_counter() - begun < 50
+
+
+@pytest.mark.parametrize("wait", [0.2, None], ids=["read late", "never read"])
+def test_the_report_of_a_failure_waits_for_its_reader(wait):
+    """Abort ends mpiexec, and what is still in the pipe with it: seen once in CI, with a busy machine."""
+    pytest.importorskip("termios")
+    source, end = os.pipe()
+    reader = threading.Timer(wait or 0, os.read, (source, 100))
+    with open(end, "w") as stream, open(source):
+        stream.write("rank 3 of 4 failed")
+        stream.flush()
+        begun = time.perf_counter()
+        if wait:
+            reader.start()
+        _read(stream, longest=30 if wait else 0.1)
+        assert (wait or 0.1) <= time.perf_counter() - begun < 20
+        if wait:
+            reader.join()
+
+
+def test_the_report_of_a_failure_does_not_wait_for_a_file(tmp_path):
+    with (tmp_path / "log").open("w") as stream:
+        stream.write("text")
+        _read(stream, longest=1e9)
+    _read(stream, longest=1e9)  # closed
 
 
 COMMAND = ["train", "--epochs", "1", "--sizes", "64,12,10", "--batch", "7"]
