@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import callbacks, clip, data, init, metrics, optim, schedule, utils
 from .callbacks import Callback, EarlyStopping, KeepBest
-from .checkpoint import load, save
 from .clip import clip_grad_norm_, clip_grad_value_
 from .costs import (
     BCEWithLogitsLoss,
@@ -59,6 +58,7 @@ from .train import Epoch, History, fit, train_step
 
 if TYPE_CHECKING:
     from . import lecture, plot
+    from .checkpoint import load, save
     from .digit_page import draw_digit_page
     from .monitor import Monitor
     from .onnx_export import export_onnx
@@ -145,12 +145,13 @@ _LATER = {
     "draw_digit_page": "digit_page",
     "export_onnx": "onnx_export",
     "Monitor": "monitor",
+    **dict.fromkeys(("load", "save"), "checkpoint"),
     **dict.fromkeys(("Checkpoint", "load_checkpoint", "save_checkpoint"), "resume"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Pages, plots, monitors and checkpoints are loaded when they are first asked for: `import nn` stays fast."""
+    """Pages, plots, monitors and what writes files are loaded when they are first asked for: `import nn` stays fast."""
     if name in ("lecture", "plot"):
         return import_module(f".{name}", __name__)
     if name not in _LATER:

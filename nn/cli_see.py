@@ -95,7 +95,7 @@ def traced(net: Module, cost: Module, example: data.Examples, eta: float | None 
     from tinygrad_edu import trace
 
     x, y = Tensor(example.x), Tensor(example.y)
-    title = f"Backpropagation of C for a test example: a {example.labels[0]}"
+    title = f"Backpropagation for a test example: a {example.labels[0]}"
     return trace(lambda: cost(net(x), y), model=net, eta=eta, title=title)
 
 

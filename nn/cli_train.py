@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +12,19 @@ import numpy as np
 
 from tinygrad_edu import DataError, ShapeError, missing_extra
 
-from . import data, plot
 from .callbacks import Callback
-from .checkpoint import save
 from .cli_common import FAILED, INTERRUPTED, OK, add_command, add_data, chosen_data, make_folder, named, real, whole
-from .cli_see import backpropagated, digit_page, traced, universal_page
+from .cli_results import LOST, holds_a_model, output_folder, results
 from .costs import CrossEntropyLoss, QuadraticCost
 from .init import INITS
 from .layers import ACTIVATIONS, MLP
-from .metrics import accuracy
 from .module import Module
 from .optim import SGD
 from .ranks import leads, rank_0_first, several, together, world
 from .resume import Checkpoint
-from .train import History, fit
+from .train import fit
 
 __all__ = ["add_train", "train"]
-
-Writer = Callable[[Path], Any]
 
 
 def train(args: argparse.Namespace) -> int:
@@ -69,7 +62,7 @@ def _train(args: argparse.Namespace, comm: Any) -> int:
     again = checkpoint is not None and bool(checkpoint.files)
     folder = Path()  # of rank 0 alone
     if leads(comm):
-        folder = _output_folder(args.out, f"{args.data}-{'-'.join(map(str, sizes))}", again)
+        folder = output_folder(args.out, f"{args.data}-{'-'.join(map(str, sizes))}", again)
     rng = np.random.default_rng(args.seed)
     quadratic = args.cost == "quadratic"
     output = args.activation if quadratic else "linear"
@@ -87,6 +80,7 @@ def _train(args: argparse.Namespace, comm: Any) -> int:
     same = [] if checkpoint is None else [SameCommand(args, sizes, folder)]
     if checkpoint is not None and leads(comm):
         make_folder(checkpoint.folder, "--checkpoint")
+        same[0].compare(checkpoint.load())  # before fit does, which knows of no options
     history = fit(
         net,
         cost,
@@ -102,7 +96,7 @@ def _train(args: argparse.Namespace, comm: Any) -> int:
     )
     if not leads(comm):
         return OK
-    lacking = _results(folder, net, cost, dataset, history, args.eta)
+    lacking = results(folder, net, cost, dataset, history, args.eta)
     if history.interrupted:
         return INTERRUPTED
     return FAILED if lacking else OK
@@ -112,9 +106,20 @@ class SameCommand(Callback):
     """Remembers in the checkpoints what was asked for: a training goes on only where the same is asked for again."""
 
     def __init__(self, args: argparse.Namespace, sizes: list[int], folder: Path) -> None:
-        names = ("activation", "cost", "init", "eta", "momentum", "weight_decay", "batch", "seed")
-        self.asked = {"sizes": ",".join(map(str, sizes)), **{name: getattr(args, name) for name in names}}
+        names = ("data", "sizes", "activation", "cost", "init", "eta", "momentum", "weight_decay", "batch", "seed")
+        self.asked = {name: getattr(args, name) for name in names} | {"sizes": ",".join(map(str, sizes))}
         self.folder = folder
+
+    def compare(self, state: Mapping[str, Any] | None) -> None:
+        """DataError if the state of a checkpoint is of another training."""
+        if state is None:
+            return
+        if state.get("setting", {}).get("callbacks") != [type(self).__name__]:
+            raise DataError(
+                "the checkpoints in the folder --checkpoint are not of tinygrad-edu train, but of another program: "
+                "it goes on from them.  To begin a training here, write another --checkpoint folder"
+            )
+        self.load_state_dict(state["callback 0"])
 
     def state_dict(self) -> dict[str, Any]:
         """What was asked for, and where the results go."""
@@ -123,100 +128,15 @@ class SameCommand(Callback):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """DataError that names the option that differs, or the model of another training that would be lost."""
         for name, mine in self.asked.items():
-            if state["asked"][name] != mine:
+            theirs = state["asked"].get(name, mine)  # the first versions did not remember the data
+            if theirs != mine:
                 option = f"--{name.replace('_', '-')}"
                 raise DataError(
-                    f"its training had {option} {state['asked'][name]}, and now it is {option} {mine}.  "
+                    f"the training in the folder --checkpoint had {option} {theirs}, and now it is {option} {mine}.  "
                     "Write the same options to go on, or begin with another --checkpoint folder"
                 )
-        if _holds_a_model(self.folder) and state["out"] != str(self.folder.absolute()):
-            raise DataError(_LOST.format(self.folder))
-
-
-def _say_the_result(net: Module, dataset: data.Dataset, history: History) -> None:
-    """How long and how fast, and how good the network is now and was at best; by whole epochs, of which none may be."""
-    seconds = sum(epoch.seconds for epoch in history.epochs)
-    seen = sum(epoch.examples for epoch in history.epochs)
-    how_long = "stopped early" if history.interrupted else f"trained for {seconds:.1f} s"
-    rate = f" ({seen / seconds:,.0f} examples/s)" if seconds else ""
-    print(f"{how_long}{rate}, test accuracy {100 * accuracy(net, dataset.test):.2f} %")
-    if history.epochs:
-        best = max(history.epochs, key=lambda epoch: epoch.accuracy or 0.0)
-        print(f"best epoch: {best.number}, {100 * (best.accuracy or 0.0):.2f} %")
-
-
-# ---- what it leaves --------------------------------------------------------------------------------------
-
-
-def _pictures(
-    net: Module, cost: Module, dataset: data.Dataset, history: History, eta: float
-) -> list[tuple[str, str, Writer]]:
-    """What it is, the name of its file, and what writes it."""
-    example = dataset.test[:1]
-    return [
-        ("curves", "curves.png", lambda path: _savefig(plot.curves(history).figure, path)),
-        ("confusion matrix", "confusion.png", lambda path: _savefig(plot.confusion(net, dataset.test).figure, path)),
-        ("mistakes", "mistakes.png", lambda path: _savefig(plot.mistakes(net, dataset.test), path)),
-        ("graph", "graph.svg", lambda path: backpropagated(net, cost, example).save(path)),
-        ("backpropagation", "backprop.html", lambda path: traced(net, cost, example, eta).save(path)),
-        ("approximation", "universal.html", lambda path: universal_page().save(path)),
-        ("draw a digit", "digit.html", lambda path: digit_page(net, dataset, history).save(path)),
-    ]
-
-
-def _results(folder: Path, net: Module, cost: Module, dataset: data.Dataset, history: History, eta: float) -> list[str]:
-    """Write the model first, then say how good it is, then write the rest; what could not be made."""
-    model = save(folder / "model.safetensors", net)  # now: Ctrl-C may come again
-    _say_the_result(net, dataset, history)
-    _say("model", model)
-    pictures = _pictures(net, cost, dataset, history, eta)
-    return [what for what, name, write in pictures if not _made(what, folder / name, write)]
-
-
-def _savefig(figure: Any, path: Path) -> None:
-    figure.savefig(path)
-
-
-def _say(what: str, path: Path) -> None:
-    print(f"  {what:16s} {path}", flush=True)
-
-
-def _made(what: str, path: Path, write: Writer) -> bool:
-    """Was it written?  If not, say why: one picture that fails must not cost the others."""
-    try:
-        write(path)
-    except Exception as error:
-        path.unlink(missing_ok=True)  # half a picture
-        why = " ".join(str(error).split())
-        print(f"tinygrad-edu: {what}: {path} could not be made: {type(error).__name__}: {why}", file=sys.stderr)
-        return False
-    _say(what, path)
-    return True
-
-
-_LOST = "{} holds a model already, which would be lost.  Choose another folder with --out"
-
-
-def _holds_a_model(folder: Path) -> bool:
-    return (folder / "model.safetensors").exists()
-
-
-def _output_folder(out: str | None, name: str, again: bool = False) -> Path:
-    """The folder for the results, made and tried before the training: a new one in runs/ if none is given.
-
-    again  the training was begun before, so that a model in the folder may be its own (see SameCommand)
-    """
-    if out is not None:
-        folder = Path(out)
-        if _holds_a_model(folder) and not again:
-            raise DataError(_LOST.format(folder))
-    else:
-        stem = Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-        folder, k = stem, 2
-        while folder.exists():
-            folder, k = stem.with_name(f"{stem.name}-{k}"), k + 1
-    make_folder(folder)
-    return folder
+        if holds_a_model(self.folder) and state["out"] != str(self.folder.absolute()):
+            raise DataError(LOST.format(self.folder))
 
 
 # ---- what may be said to it ------------------------------------------------------------------------------

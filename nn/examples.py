@@ -171,11 +171,14 @@ def one_hot(labels: ArrayLike, classes: int = 10, dtype: DTypeLike = np.float32)
 def batches(examples: Examples, size: int, rng: np.random.Generator | None = None) -> Iterator[tuple[Array, Array]]:
     """The mini-batches (x, y) of one epoch: every example once, `size` at a time, the last may be smaller.
 
-    Shuffled if a generator is given (the same state of it gives the same order), else as the examples stand.
+    Shuffled if a generator is given (the same state of it gives the same order), else as the examples stand: parts of
+    their arrays then, and read-only.
     """
     check_whole(size, 1, None, "batches: size, the examples in a mini-batch,")
     x, y, starts = examples.x, examples.y, range(0, len(examples), size)
     if rng is None:
+        x, y = x[:], y[:]
+        x.flags.writeable = y.flags.writeable = False  # of these views, and of those below
         return ((x[i : i + size], y[i : i + size]) for i in starts)
     if not hasattr(rng, "permutation"):
         raise DataError(f"batches: rng is a generator or None, not {rng!r}.  Write np.random.default_rng(seed).")

@@ -25,7 +25,7 @@ Augmentation: TypeAlias = "Callable[[Array, np.random.Generator], Array]"
 """augment(x, rng) -> other inputs with the same answers: (S, …) -> (S, …)"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Epoch:
     """What is drawn when an epoch begins; every mini-batch of the epoch follows from it."""
 
@@ -38,6 +38,8 @@ class _Epoch:
         if self.order is not None:
             rows = self.order[rows]
         x, y = examples.x[rows], examples.y[rows]
+        if self.order is None:  # not copies
+            x.flags.writeable = y.flags.writeable = False
         if augment is None:
             return x, y
         pictures = x if x.ndim > 2 or examples.image_shape is None else x.reshape(-1, *examples.image_shape)
@@ -53,7 +55,7 @@ class Loader:
 
     examples    what to learn from
     batch_size  examples in a mini-batch; the last one has what is left, all of them where batch_size > N
-    shuffle     a new order in every epoch; False: as they stand
+    shuffle     a new order in every epoch; False: as they stand, and the mini-batches are read-only parts of examples
     rng         a seed or a generator; NumPy's global one is never touched
     sampler     sampler(N, rng) -> N row numbers, in place of shuffling: nn.data.balanced(labels), or your own
     augment     augment(x, rng) -> changed x, as nn.data.augment.Shift(2); flat pictures come as pictures

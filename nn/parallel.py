@@ -8,7 +8,8 @@ Everything else, from the first parameters to the order of the examples, is rank
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from tinygrad_edu import DataError, Tensor, TrainingError
 from .costs import CrossEntropyLoss, NLLLoss
 from .module import Module
 from .ranks import rows
-from .resume import _generators, _restore, _state
+from .state import generators_of, restore, state_of
 
 __all__ = ["Parallel"]
 
@@ -45,11 +46,11 @@ class Parallel:
 
     def as_rank_0(self, parts: Mapping[str, Any]) -> None:
         """Every part, as the network, the optimizer and the generators, becomes what it is on rank 0."""
-        states = self.from_rank_0(lambda: {name: _state(part) for name, part in parts.items()})
+        states = self.from_rank_0(lambda: {name: state_of(part) for name, part in parts.items()})
         if self.rank > 0:
             for name, part in parts.items():  # the Loader stands before what it may share its generator with
                 try:
-                    _restore(part, states[name], name)
+                    restore(part, states[name], name)
                 except (DataError, KeyError) as error:
                     raise DataError(f"the {name} is not as on rank 0: {error}") from error
 
@@ -61,9 +62,34 @@ class Parallel:
                 f"{name} is {value} here, and {theirs} on rank 0: give fit the same on every rank; rank 0 alone saves"
             )
 
+    @contextmanager
+    def callbacks(self, *parts: Any) -> Iterator[None]:
+        """What rank 0's callbacks change meanwhile in these parts, all ranks change: a learning rate, Dropout's p.
+
+        These are numbers, texts and switches, as attributes of modules and other parts, and in an optimizer's groups;
+        and which Tensors are learned.  Values of Tensors are not: `check` finds those.
+        """
+        settings, tensors = _settings(parts)
+        leads = self.rank == 0
+        before = [_plain(s) for s in settings] if leads else []
+        learned = [t.requires_grad for t in tensors] if leads else []
+        yield
+        now = [_plain(s) for s in settings] if leads else []
+        changed = [
+            {name: value for name, value in new.items() if name not in old or old[name] != value}
+            for old, new in zip(before, now, strict=True)
+        ]
+        flags = [t.requires_grad for t in tensors] if leads else []
+        news = self.from_rank_0(lambda: (changed, flags) if any(changed) or flags != learned else None)
+        if news is not None and not leads:
+            for mine, theirs in zip(settings, news[0], strict=True):
+                mine.update(theirs)
+            for t, flag in zip(tensors, news[1], strict=True):
+                t.requires_grad = flag
+
     def begin_epoch(self, loader: Any, net: Module) -> None:
         """The order of the examples is the same on all ranks; what modules draw, as Dropout, is not."""
-        self.drawing = _generators(net)
+        self.drawing = generators_of(net)
         order = getattr(loader, "rng", None)
         generators = [*self.drawing, *([order] if isinstance(order, np.random.Generator) else [])]
         states = self.from_rank_0(lambda: [g.bit_generator.state for g in generators])
@@ -164,6 +190,25 @@ class Parallel:
                 f"{when}, the network of rank {', '.join(map(str, others))} is not that of rank 0.  Every rank has to "
                 "run the same program: is there something in it that changes parameters on one of them?"
             )
+
+
+def _settings(parts: Sequence[Any]) -> tuple[list[dict[str, Any]], list[Tensor]]:
+    """The dicts in which these parts keep their settings, and the Tensors of the modules among them."""
+    modules = [m for part in parts if isinstance(part, Module) for m in part.modules()]
+    others = [part for part in parts if not isinstance(part, Module)]
+    groups = [group for part in others for group in getattr(part, "param_groups", ())]
+    tensors = [t for part in parts if isinstance(part, Module) for _, t in part.named_tensors()]
+    return [*(getattr(part, "__dict__", {}) for part in (*modules, *others)), *groups], tensors
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are a number, a text, a switch or None, or a tuple of such, as Adam's betas."""
+    kinds = bool | int | float | str | None | np.generic
+    return {
+        name: value
+        for name, value in settings.items()
+        if isinstance(value, kinds) or (isinstance(value, tuple) and all(isinstance(entry, kinds) for entry in value))
+    }
 
 
 class _Share(Module):

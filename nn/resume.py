@@ -22,6 +22,7 @@ from .examples import Examples, check_whole
 from .module import Module
 from .plain import flat, restored
 from .safefile import finite, pack, strict_json, unpack, write_whole
+from .state import put_back, restore, state_of
 
 __all__ = ["Checkpoint", "Setting", "fingerprint", "load_checkpoint", "save_checkpoint"]
 
@@ -106,7 +107,7 @@ def save_checkpoint(path: str | os.PathLike[str], **parts: Any) -> Path:
     An array with NaN or infinity: DataError; what is no plain data: DtypeError; nothing is written then.
     """
     arrays: dict[str, Any] = {}
-    tree = flat({name: _state(part) for name, part in parts.items()}, arrays)
+    tree = flat({name: state_of(part) for name, part in parts.items()}, arrays)
     finite(arrays)
     text = json.dumps(tree)
     try:
@@ -144,15 +145,15 @@ def load_checkpoint(path: str | os.PathLike[str], **parts: Any) -> dict[str, Any
         raise DataError(f"{path} is not a checkpoint: {error}") from error
     # first what has a generator but is no network, as a Loader: it draws its epoch anew, maybe on one that others share
     order = sorted(parts, key=lambda name: isinstance(parts[name], Module) or not hasattr(parts[name], "rng"))
-    before = {name: copy.deepcopy(_state(parts[name])) for name in order}
+    before = {name: copy.deepcopy(state_of(parts[name])) for name in order}
     try:
         for name in order:
             if name not in saved:
                 raise DataError(f"it has no {name!r}: it holds {', '.join(map(str, saved))}")
-            _restore(parts[name], saved[name], name)
+            restore(parts[name], saved[name], name)
     except BaseException as error:
         for name in order:
-            _put_back(parts[name], before[name])
+            put_back(parts[name], before[name])
         if isinstance(error, _WRONG):
             raise DataError(f"{path} does not fit: {error}") from error
         raise
@@ -161,80 +162,6 @@ def load_checkpoint(path: str | os.PathLike[str], **parts: Any) -> dict[str, Any
 
 class _Damaged(DataError):
     """The bytes of the file are not those that were written."""
-
-
-# ---- the state of a part ---------------------------------------------------------------------------------
-
-
-def _state(part: Any) -> Any:
-    """What a part is to remember."""
-    if isinstance(part, Module):
-        generators = [g.bit_generator.state for g in _generators(part)]
-        return {"values": part.state_dict(), "generators": generators}
-    if isinstance(part, np.random.Generator):
-        return part.bit_generator.state
-    return part.state_dict() if hasattr(part, "state_dict") else part
-
-
-def _restore(part: Any, state: Any, name: str) -> None:
-    """Give the part what it remembered; an error if that is not its own."""
-    if isinstance(part, Module):
-        values, generators = state["values"], _generators(part)
-        for key, t in part.named_tensors():
-            if key in values and np.asarray(values[key]).dtype != t.dtype:
-                raise DataError(f"{name}: {key!r} has dtype {values[key].dtype} in the file, and {t.dtype} here")
-        part.load_state_dict(values)
-        if len(state["generators"]) != len(generators):
-            raise DataError(f"{name} draws on {len(generators)} generators, and had {len(state['generators'])}")
-        for generator, drawn in zip(generators, state["generators"], strict=True):
-            _set_generator(generator, drawn, name)
-    elif isinstance(part, np.random.Generator):
-        _set_generator(part, state, name)
-    else:
-        part.load_state_dict(state)
-
-
-def _put_back(part: Any, state: Any) -> None:
-    """What _restore changed is as before; also a network with NaN, which load_state_dict would refuse."""
-    if isinstance(part, Module):
-        for name, t in part.named_tensors():
-            t.assign(state["values"][name])
-        for generator, drawn in zip(_generators(part), state["generators"], strict=True):
-            generator.bit_generator.state = drawn
-    elif isinstance(part, np.random.Generator):
-        part.bit_generator.state = state
-    else:
-        part.load_state_dict(state)
-
-
-def _generators(net: Module) -> list[np.random.Generator]:
-    """The generators that modules draw on, each once."""
-    found = [getattr(module, "rng", None) for module in net.modules()]
-    return list({id(g): g for g in found if isinstance(g, np.random.Generator)}.values())
-
-
-def _set_generator(generator: np.random.Generator, state: Any, name: str) -> None:
-    """Set its state; DataError if it is none of this kind: NumPy itself would believe a place outside the buffer."""
-    mine = generator.bit_generator.state
-    if not _alike(mine, state):
-        raise DataError(f"{name}: this is no state of the generator {mine['bit_generator']}: {state!r:.80}")
-    generator.bit_generator.state = state
-
-
-def _alike(mine: Any, given: Any) -> bool:
-    """The same keys, kinds and shapes, and no number that could lead out of a buffer."""
-    if isinstance(mine, dict):
-        if not isinstance(given, dict) or mine.keys() != given.keys():
-            return False
-        buffer: Any = mine.get("key", mine.get("buffer", ()))
-        place = given.get("pos", given.get("buffer_pos", 0))
-        fits = isinstance(place, int) and 0 <= place <= len(buffer)
-        return fits and all(_alike(value, given[key]) for key, value in mine.items())
-    if isinstance(mine, np.ndarray):
-        return isinstance(given, np.ndarray) and (mine.shape, mine.dtype) == (given.shape, given.dtype)
-    if isinstance(mine, str):
-        return bool(mine == given)
-    return type(given) is int and 0 <= given < 1 << 128
 
 
 # ---- is it the same training? ----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-__all__ = ["EXPERIMENTS", "GROUPS", "Experiment", "Group", "Setting", "short"]
+__all__ = ["EXPERIMENTS", "GROUPS", "SHORT", "Experiment", "Group", "Setting", "short"]
 
 NETS = {  # of training.CHAPTER_6, layer by layer: 20C5 is a convolution, 20 windows of 5 x 5, P2 max-pooling by 2 x 2
     "dense": "784-100-softmax 10",
@@ -74,6 +74,7 @@ class Experiment:
     counted: str = "best"  # the book's number is that after the best, last or first epoch; "chosen": see Row.counted
     on: str = "test"  # on the test or the validation images
     seeds: int = 99  # no more runs than that: for what takes long
+    shortened: bool = False  # on the small digits: table and plots say so
 
 
 GROUPS = (
@@ -200,9 +201,13 @@ EXPERIMENTS = (
 )  # fmt: skip
 
 
+SHORT = "short form: the small digits, few images, few epochs, one seed; it shows that everything runs, no result"
+
+
 def short(experiment: Experiment) -> Experiment:
     """The same on the small digits in a second or less: it shows that everything runs, and nothing of the book."""
     setting = experiment.setting
     images, epochs = (300, 2) if "conv" in setting.net else (1_200, 10)
     few = replace(setting, images=min(setting.images, images), epochs=min(setting.epochs, epochs), every=1)
-    return replace(experiment, setting=few, book=None, seeds=1)
+    label = experiment.label.replace(f"{setting.images:,}", f"{few.images:,}")
+    return replace(experiment, label=label, setting=few, book=None, seeds=1, shortened=True)

@@ -67,7 +67,7 @@ def curves(group: Group, table: Sequence[Row], data: str) -> Any:
         ax.plot([], [], "D", color=GREY, markersize=7, markeredgecolor="white", linestyle="none", label="the book")
     ax.set_ylim(0 if low < 60 else 2 * np.floor((low - 1) / 2), 100)
     ax.set_xlabel("share of the training (%)" if share else "epoch")
-    _dress(ax, group.title, f"{_judged(table)} on {data}")
+    _dress(ax, group.title + _short(table), f"{_judged(table)} on {data}")
     ax.locator_params(axis="x", integer=True)
     fig.legend(frameon=False, loc="outside right center", fontsize=9)
     return fig
@@ -90,7 +90,7 @@ def along(group: Group, table: Sequence[Row], data: str) -> Any:
     low = min(min(row.counted()) for row in table)
     ax.set_ylim(0 if low < 40 else 10 * np.floor((low - 5) / 10), 100)
     ax.set_xlim(x[0] / 1.4, x[-1] * 1.9)
-    _dress(ax, group.title, f"{_judged(table)} on {data}")
+    _dress(ax, group.title + _short(table), f"{_judged(table)} on {data}")
     return fig
 
 
@@ -133,7 +133,8 @@ def overview(table: Sequence[Row], data: str) -> Any:
         )
     ax.plot([], [], "o", color=COLOURS[0], alpha=0.5, label="one run")
     ax.plot([], [], "|", color=COLOURS[0], markersize=13, markeredgewidth=2, linestyle="none", label="mean of the runs")
-    ax.plot([], [], "D", color=COLOURS[1], markeredgecolor="white", linestyle="none", label="the book")
+    if any(row.experiment.book is not None for row in table):
+        ax.plot([], [], "D", color=COLOURS[1], markeredgecolor="white", linestyle="none", label="the book")
     ticks = (0.5, 1, 2, 5, 10, 20, 50, 100)
     ax.set_xscale("log")
     ax.set_xlim(0.3, 110)
@@ -141,10 +142,16 @@ def overview(table: Sequence[Row], data: str) -> Any:
     ax.minorticks_off()
     ax.set_yticks([])
     ax.set_ylim(places[-1][0] + 0.8, -0.8)
-    ax.set_xlabel(f"wrong answers on {data}, counted as in the book (logarithmic: further left is better)")
+    ax.set_xlabel(f"wrong answers on {data}{_short(table) or ', counted as in the book'} (logarithmic: left is better)")
     ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=9)
+    above: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 3}
+    ax.legend(frameon=False, fontsize=9, title=_short(table).removeprefix(", ") or None, **above)
     return fig
+
+
+def _short(table: Sequence[Row]) -> str:
+    """What the titles of the short form end with."""
+    return ", short form: no result" if any(row.experiment.shortened for row in table) else ""
 
 
 def _judged(table: Sequence[Row]) -> str:

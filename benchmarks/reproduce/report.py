@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..machine import processor
-from .experiments import GROUPS, Experiment
+from .experiments import GROUPS, SHORT, Experiment
 from .runner import Results, Task
 
 __all__ = ["MARKS", "Row", "between", "facts", "machine", "markdown", "rows", "write"]
@@ -69,7 +69,8 @@ class Row:
         experiment = self.experiment
         head = [experiment.setting.text(), str(len(self.runs))]
         how = f"{COUNTED[experiment.counted]}, {experiment.on}"
-        book = "–" if experiment.book is None else f"{experiment.about} {experiment.book:g} ({how})".strip()
+        none = "not compared" if experiment.shortened else "–"
+        book = none if experiment.book is None else f"{experiment.about} {experiment.book:g} ({how})".strip()
         if not self.runs:
             why = f"failed: {self.failures[0]}" if self.failures else "not run"
             return [*head, why.replace("|", "/").splitlines()[0], "–", "–", "–", book, "–"]
@@ -124,7 +125,7 @@ def facts(table: Sequence[Row], todo: Sequence[Task], results: Results, where: s
     """Where and how the table was made, and how long that took."""
     done = [results.done[task.key()] for task in todo if task.key() in results.done]
     minutes = sum(run["seconds"] for run in done) / 60
-    data = "MNIST" if todo[0].data == "MNIST" else "the small digits, framed to 28 x 28: nothing of the book"
+    data = "MNIST" if todo[0].data == "MNIST" else "the small digits, framed to 28 x 28"
     failed = sum(len(row.failures) > 0 for row in table)
     return [
         where,
@@ -137,13 +138,16 @@ def facts(table: Sequence[Row], todo: Sequence[Task], results: Results, where: s
 
 def markdown(table: Sequence[Row], said: Sequence[str], pictures: str = "") -> str:
     """The facts, then a table and a plot for each group; pictures: what their file names begin with."""
-    lines = [f"- {fact}" for fact in said]
-    lines += ["", f"![Wrong answers of every experiment, and the book's]({pictures}overview.png)"]
+    shortened = any(row.experiment.shortened for row in table)
+    lines = [f"- {fact}" for fact in ([f"**{SHORT}**"] if shortened else []) + list(said)]
+    beside = "in the short form" if shortened else "and the book's"
+    lines += ["", f"![Wrong answers of every experiment, {beside}]({pictures}overview.png)"]
     for group in GROUPS:
         mine = [row for row in table if row.experiment.group == group.name]
         if not mine:
             continue
-        lines += ["", f"### {group.title} (chapter {group.chapter})", "", group.text, ""]
+        title = f"### {group.title} (chapter {group.chapter})"
+        lines += ["", f"{title}: short form", ""] if shortened else ["", title, "", group.text, ""]
         lines += ["| " + " | ".join(HEADS) + " |", "|---|" + "---:|" * 5 + "---|---:|"]
         lines += ["| " + " | ".join(row.cells()) + " |" for row in mine]
         if any(row.runs for row in mine):
@@ -154,8 +158,10 @@ def markdown(table: Sequence[Row], said: Sequence[str], pictures: str = "") -> s
 def write(folder: Path, table: Sequence[Row], said: Sequence[str]) -> None:
     """table.md and table.json, which the plots lie beside."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "table.md").write_text("# The book, reproduced\n\n" + markdown(table, said), encoding="utf-8")
-    whole = {"facts": list(said), "rows": [row.json() for row in table]}
+    shortened = any(row.experiment.shortened for row in table)
+    title = "# Does everything run? The short form of the book's trainings" if shortened else "# The book, reproduced"
+    (folder / "table.md").write_text(f"{title}\n\n{markdown(table, said)}", encoding="utf-8")
+    whole = {"short": shortened, "facts": list(said), "rows": [row.json() for row in table]}
     (folder / "table.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu import DataError, ShapeError, Tensor, checked_index, log_softmax, moveaxis
+from tinygrad_edu import DataError, ShapeError, Tensor, argmax, checked_index, log_softmax, moveaxis, where
 
 from ..module import Module, as_tensor
 from .base import Loss, constant, like
@@ -19,6 +19,8 @@ class CrossEntropyLoss(Loss):
 
     z (S, n) logits; y (S, n) one-hot or probabilities, or (S,) class numbers 0 … n-1 -> C ().
     More axes come after the classes, z (S, n, …), y (S, …) or (S, n, …); a single example is z (n,), y () or (n,).
+    Integers or booleans of z's shape are one-hot, a 1 and zeros: others are a DataError, for they are more likely
+    class numbers of a wrong shape than probabilities.  (PyTorch takes no integers of z's shape.)
 
     weight           (n,) how much each class counts; the mean over class numbers is then a weighted one
     label_smoothing  e: the target is (1 - e) y + e/n, so that no logit has to grow for ever (Szegedy et al., 2015)
@@ -40,6 +42,8 @@ class CrossEntropyLoss(Loss):
         log_p = log_softmax(z, axis=axis)
         if y.shape != z.shape:
             return _of_classes(self, log_p, y, axis, self.label_smoothing)
+        if y.dtype.kind != "f":
+            return _of_classes(self, log_p, _from_one_hot(y, axis), axis, self.label_smoothing, one_hot=True)
         target = like(y, z)
         if self.label_smoothing:
             target = target * (1 - self.label_smoothing) + self.label_smoothing / n
@@ -63,10 +67,16 @@ class NLLLoss(Loss):
         return _of_classes(self, log_p, y, _class_axis(self, log_p, y, "log-probabilities", probabilities=False))
 
 
-def _of_classes(cost: Any, log_p: Tensor, y: Tensor, axis: int, smoothing: float = 0.0) -> Tensor:
-    """-log p of the right classes; of all of them a little, if the labels are smoothed."""
+def _of_classes(
+    cost: Any, log_p: Tensor, y: Tensor, axis: int, smoothing: float = 0.0, one_hot: bool = False
+) -> Tensor:
+    """-log p of the right classes; of all of them a little, if the labels are smoothed.
+
+    one_hot: y is of _from_one_hot, so that the mean is one over the examples, as for probabilities.
+    """
     n, shape = log_p.shape[axis], y.shape
-    labels = checked_index(y.reshape(-1), lambda numbers: _check_class_numbers(numbers, n))
+    check = _check_one_hot if one_hot else _check_class_numbers
+    labels = checked_index(y.reshape(-1), lambda numbers: check(numbers, n))
     weight = _class_weights(cost.weight, log_p, axis)
     rows = log_p if log_p.ndim == 2 else log_p.reshape(1, n) if axis == 0 else moveaxis(log_p, 1, -1).reshape(-1, n)
     losses = -rows[np.arange(len(labels)), labels]
@@ -78,7 +88,7 @@ def _of_classes(cost: Any, log_p: Tensor, y: Tensor, axis: int, smoothing: float
         losses = losses * (1 - smoothing) - (rows if each is None else rows * each).sum(axis=1) * (smoothing / n)
     if shape != losses.shape:
         losses = losses.reshape(shape)
-    reduced: Tensor = cost._reduced(losses, y, None if counts is None else counts.sum())
+    reduced: Tensor = cost._reduced(losses, y, None if counts is None or one_hot else counts.sum())
     return reduced
 
 
@@ -93,6 +103,23 @@ def _class_axis(cost: Module, z: Tensor, y: Tensor, what: str, probabilities: bo
             f"got {what} {z.shape}, targets {y.shape}"
         )
     return axis
+
+
+def _from_one_hot(y: Tensor, axis: int) -> Tensor:
+    """The class numbers of one-hot integers, (S, n, …) -> (S, …); -1 where there is not one 1 and else zeros."""
+    y = y.astype(np.int64)
+    one_hot = ((y != 0).sum(axis=axis) == 1) & (y.sum(axis=axis) == 1)
+    numbers: Tensor = where(one_hot, argmax(y, axis=axis), -1)
+    return numbers
+
+
+def _check_one_hot(labels: Any, classes: int) -> None:
+    if (labels < 0).any():
+        raise DataError(
+            f"integer targets of the logits' shape are one-hot, a single 1 among {classes} numbers, else 0: those at "
+            f"place {int((labels < 0).argmax())} are not.  Class numbers have the logits' shape without the axis of "
+            "the classes, (S,); probabilities are floats: y.astype(np.float32)"
+        )
 
 
 def _check_class_numbers(labels: Any, classes: int) -> None:

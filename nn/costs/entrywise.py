@@ -155,7 +155,8 @@ def _sigmoid_cross_entropy(z: Tensor, y: Tensor, positive: Tensor | None = None)
 class KLDivLoss(Loss):
     """C = mean of y (log y - log_p) over all entries: how far the probabilities p are from y.
 
-    log_p, y (…) -> ().  Where y is 0 the loss is 0.  (Kullback and Leibler, 1951)
+    log_p, y (…) -> ().  Where y is 0 the loss is 0; where it is negative, which no probability is, the loss is NaN,
+    with NumPy's warning.  (Kullback and Leibler, 1951)
 
     reduction   also "batchmean": the sum, divided by the number of examples, which is the divergence itself
     log_target  True: y is given as log y
@@ -174,6 +175,6 @@ class KLDivLoss(Loss):
         if self.log_target:
             losses = exp(y) * (y - log_p)
         else:
-            some = y > 0
-            losses = where(some, y * log(where(some, y, 1)), 0) - y * log_p
+            none = y == 0
+            losses = where(none, 0, y * log(where(none, 1, y))) - y * log_p
         return self._reduced(losses, y, log_p.shape[0] if self.reduction == "batchmean" else None)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import nn
-from nn import cli, cli_doctor
-from nn.cli_doctor import Package
+from nn import cli, cli_doctor, doctor_facts, doctor_packages, doctor_programs
+from nn.doctor_packages import Package
 
 OK, FAILED, WRONG_USE = 0, 1, 2
 ROOT = Path(nn.__file__).parents[1]
@@ -140,7 +140,7 @@ def test_a_package_that_prints_spoils_nothing(capsys, package):
 
 
 def test_a_package_that_hangs_is_given_up(capsys, monkeypatch, package):
-    monkeypatch.setattr(cli_doctor, "TIMEOUT", 2.0)
+    monkeypatch.setattr(doctor_packages, "TIMEOUT", 2.0)
     package("import time; time.sleep(60)")
     fake = report(capsys)["found"]["fake"]
     assert fake["state"] == "broken"
@@ -177,7 +177,7 @@ def test_something_required_that_does_not_work_is_exit_code_1(capsys, monkeypatc
 
 
 def test_a_python_that_is_too_old_is_exit_code_1(capsys, monkeypatch):
-    monkeypatch.setattr(cli_doctor.sys, "version_info", (3, 10, 14))
+    monkeypatch.setattr(doctor_packages.sys, "version_info", (3, 10, 14))
     assert report(capsys, FAILED)["found"]["Python"]["state"] == "old"
 
 
@@ -254,9 +254,9 @@ def test_the_command_for_a_program_is_this_systems(capsys, programs, manager, co
 @pytest.mark.parametrize("error", [None, RuntimeError("no display")])
 def test_a_web_browser_that_is_missing_or_broken(capsys, monkeypatch, error):
     def get():
-        raise error or cli_doctor.webbrowser.Error("none")
+        raise error or doctor_programs.webbrowser.Error("none")
 
-    monkeypatch.setattr(cli_doctor.webbrowser, "get", get)
+    monkeypatch.setattr(doctor_programs.webbrowser, "get", get)
     assert report(capsys)["found"]["web browser"]["state"] == ("broken" if error else "missing")
 
 
@@ -271,7 +271,7 @@ def mnist(monkeypatch):
     from nn.download import KnownFile
 
     known = [KnownFile(name, 3, sha256(b"abc").hexdigest()) for name in ("one-idx1-ubyte", "two-idx1-ubyte")]
-    monkeypatch.setattr(cli_doctor, "MNIST_FILES", known)
+    monkeypatch.setattr(doctor_facts, "MNIST_FILES", known)
 
 
 def test_mnist_in_a_folder_of_the_users(capsys, monkeypatch, mnist, tmp_path):
@@ -300,7 +300,7 @@ def test_a_cache_that_cannot_be_found_is_said_and_no_crash(capsys, monkeypatch):
     def fail():
         raise RuntimeError("no home")
 
-    monkeypatch.setattr(cli_doctor, "cache_folder", fail)
+    monkeypatch.setattr(doctor_facts, "cache_folder", fail)
     facts = report(capsys)["facts"]
     assert "no home" in facts["MNIST"]["said"]
     assert "no home" in facts["cache"]["said"]
@@ -316,7 +316,7 @@ def test_a_cache_that_cannot_be_found_is_said_and_no_crash(capsys, monkeypatch):
 )
 def test_threads_are_pinned_by_the_variable_that_the_blas_reads(capsys, monkeypatch, blas, variable, other):
     built = {"Build Dependencies": {"blas": {"name": blas, "version": "1"}}}
-    monkeypatch.setattr(cli_doctor.np, "show_config", lambda mode: built)
+    monkeypatch.setattr(doctor_facts.np, "show_config", lambda mode: built)
     monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv(other, "1")
     threads = report(capsys)["facts"]["threads"]
@@ -329,7 +329,7 @@ def test_threads_are_pinned_by_the_variable_that_the_blas_reads(capsys, monkeypa
 
 @pytest.mark.parametrize("built", [None, {}, {"Build Dependencies": {}}])
 def test_an_unknown_blas_is_no_crash(capsys, monkeypatch, built):
-    monkeypatch.setattr(cli_doctor.np, "show_config", lambda mode: built)
+    monkeypatch.setattr(doctor_facts.np, "show_config", lambda mode: built)
     assert "unknown" in report(capsys)["facts"]["BLAS"]["said"]
 
 
@@ -353,7 +353,7 @@ def test_openblas_that_overlooks_avx512_is_noticed(capsys, monkeypatch, kernels,
             return [{"user_api": "openmp"}, {"user_api": "blas", "architecture": kernels}]
 
     monkeypatch.setitem(sys.modules, "threadpoolctl", Fake)
-    monkeypatch.setattr(cli_doctor, "_has_avx512", lambda: wide)
+    monkeypatch.setattr(doctor_facts, "_has_avx512", lambda: wide)
     blas = report(capsys)["facts"]["BLAS"]
     assert blas["kernels"] == kernels
     assert ("OPENBLAS_CORETYPE=SkylakeX" in blas["said"]) == said
@@ -388,7 +388,7 @@ def test_the_table_is_ascii_in_80_columns_and_names_every_part(capsys, package):
 def test_all_is_well_is_one_line(capsys, monkeypatch, package, programs):
     package("__version__ = '3'")
     programs(dot=GOOD_DOT, cc="echo cc 1.2")
-    monkeypatch.setattr(cli_doctor.webbrowser, "get", lambda: None)
+    monkeypatch.setattr(doctor_programs.webbrowser, "get", lambda: None)
     assert run() == OK
     out = capsys.readouterr().out
     assert out.splitlines()[-1] == "ready: everything is here"

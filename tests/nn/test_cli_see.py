@@ -12,7 +12,7 @@ if os.environ.get("TINYGRAD_EDU_REQUIRE_TOOLS") != "1":
 import numpy as np
 
 import nn
-from nn import cli, cli_see, cli_train, data
+from nn import cli, cli_results, cli_see, cli_train, data
 from tinygrad_edu import Tensor, TinygradEduError
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -251,7 +251,7 @@ def writers(monkeypatch):
         ("second", "second.txt", second),
         ("third", "third.txt", lambda path: path.write_text("3")),
     ]
-    monkeypatch.setattr(cli_train, "_pictures", lambda net, cost, dataset, history, eta: pictures)
+    monkeypatch.setattr(cli_results, "_pictures", lambda net, cost, dataset, history, eta: pictures)
     return errors
 
 
@@ -286,7 +286,7 @@ def test_ctrl_c_again_while_the_test_examples_are_looked_at_loses_no_model(monke
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli_train, "accuracy", interrupt)
+    monkeypatch.setattr(cli_results, "accuracy", interrupt)
     assert run(*QUICK) == INTERRUPTED
     assert nn.load(Path("out", "model.safetensors"))
 

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 import nn
 from nn import costs
 from tinygrad_edu import DataError, ShapeError, Tensor, assert_gradients
+from tinygrad_edu import jit as te_jit
 
 quadratic, cross_entropy = nn.QuadraticCost(), nn.CrossEntropyLoss()
 STEP = 1e-20  # of the complex step: so small that the derivative is exact
@@ -213,6 +214,44 @@ LABELS = {
 }
 
 
+WRONG_ONE_HOT = {
+    "class numbers in the logits' shape": [[2, 0, 1], [0, 1, 0]],
+    "no 1": [[0, 1, 0], [0, 0, 0]],
+    "two": [[0, 1, 0], [1, 1, 0]],
+    "a sum of 1 all the same": [[0, 1, 0], [2, -1, 0]],
+    "two booleans": [[False, True, False], [True, True, False]],
+}
+
+
+@pytest.mark.parametrize("case", WRONG_ONE_HOT)
+@pytest.mark.parametrize("jit", [False, "numpy", "c"])
+def test_integers_of_the_logits_shape_are_one_hot_and_no_probabilities(case, jit):
+    y = np.array(WRONG_ONE_HOT[case])
+    cost = te_jit(cross_entropy.forward, executor=jit) if jit else cross_entropy
+    z = Tensor(np.zeros((2, 3)))
+    if jit:  # recorded with targets that are right: the check is made at every run
+        cost(z, Tensor(np.eye(3)[:2].astype(y.dtype)))
+    wrong = 0 if case.startswith("class") else 1
+    with pytest.raises(DataError, match=rf"place {wrong} are not.*\(S,\).*astype\(np\.float32\)"):
+        cost(z, Tensor(y))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.bool_])
+@pytest.mark.parametrize("settings", [{}, {"reduction": "sum"}, {"weight": [1.0, 2.0, 0.5], "label_smoothing": 0.2}])
+def test_one_hot_integers_cost_what_one_hot_floats_cost(kind, settings):
+    cost, rng = costs.CrossEntropyLoss(**settings), np.random.default_rng(3)
+    for shape in [(4, 3), (3,), (2, 3, 5)]:
+        values = rng.standard_normal(shape)
+        axis = min(1, len(shape) - 1)
+        y = np.moveaxis(np.eye(3)[rng.integers(0, 3, shape[:axis] + shape[axis + 1 :])], -1, axis)
+        z, u = Tensor(values, requires_grad=True), Tensor(values, requires_grad=True)
+        found, expected = cost(z, y.astype(kind)), cost(u, y)
+        (1.7 * found).backward()
+        (1.7 * expected).backward()
+        assert_allclose(found.item(), expected.item(), rtol=1e-14)
+        assert_allclose(z.grad.data, u.grad.data, rtol=1e-13, atol=1e-15)
+
+
 @pytest.mark.parametrize("tensor", [False, True], ids=["array", "Tensor"])
 @pytest.mark.parametrize("case", LABELS)
 def test_c19_wrong_labels_are_named_with_the_valid_range(case, tensor):
@@ -374,6 +413,13 @@ def test_gradients_of_the_costs_by_the_checker():
     for kind in OTHERS:
         assert_gradients(lambda t, kind=kind: kind()(t, y), a)
     assert_gradients(lambda t: costs.CrossEntropyLoss([1.0, 2.0, 0.5], label_smoothing=0.2)(t, [2, 0]), a)
+
+
+def test_a_negative_probability_has_no_divergence():
+    kl = costs.KLDivLoss(reduction="none")
+    with pytest.warns(RuntimeWarning, match="invalid value"):
+        c = kl(Tensor([-1.0, -2.0, -3.0, -4.0]), [-0.1, 0.0, 0.5, 1.0])
+    assert_allclose(c.data, [math.nan, 0.0, 1.5 + 0.5 * math.log(0.5), 4.0], rtol=1e-15)
 
 
 # ---- both ------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn import data, download
+from nn import data, download, mnist_files
 from nn.data import Dataset, Examples, batches, one_hot
 from nn.download import KnownFile
 from nn.idx import read_idx
@@ -43,7 +43,7 @@ def no_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The tests see neither the user's data nor the user's cache nor a proxy."""
     for name in ("TINYGRAD_EDU_MNIST", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(mnist_files, "cache_folder", lambda: tmp_path / "cache")
 
 
 def uneven(*shape: int) -> np.ndarray:
@@ -442,9 +442,10 @@ def zeros_gz(header: bytes, count: int) -> bytes:
     ],
 )
 def test_G4_a_bomb_is_not_expanded(tmp_path: Path, header: bytes) -> None:
-    start = time.perf_counter()
-    refused(tmp_path, zeros_gz(header, 1000))  # 10 MB that expand to 10 GB
-    assert time.perf_counter() - start < 3
+    bomb = zeros_gz(header, 1000)  # 10 MB that expand to 10 GB
+    start = time.process_time()  # whatever else the machine does at the time
+    refused(tmp_path, bomb)
+    assert time.process_time() - start < 3
 
 
 def test_G4_largest_is_the_callers_choice(tmp_path: Path) -> None:
@@ -470,7 +471,7 @@ class Toy:
     def __init__(self) -> None:
         self.images, self.labels = uneven(42, 28, 28), np.arange(42) * 7 % 10
         parts = [self.images[:30], self.labels[:30], self.images[30:], self.labels[30:]]
-        names = [file.name for file in data.MNIST_FILES]
+        names = [file.name for file in mnist_files.MNIST_FILES]
         self.content = {name: idx(part) for name, part in zip(names, parts, strict=True)}
         self.files = tuple(known(name, content) for name, content in self.content.items())
 
@@ -495,7 +496,7 @@ class Toy:
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> Toy:
     toy = Toy()
-    monkeypatch.setattr(data, "MNIST_FILES", toy.files)
+    monkeypatch.setattr(mnist_files, "MNIST_FILES", toy.files)
     return toy
 
 
@@ -513,7 +514,7 @@ def test_mnist_from_the_environment(tmp_path: Path, toy: Toy, monkeypatch: pytes
 
 
 def test_mnist_from_the_cache_works_offline(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    toy.put(data.cache_folder() / "mnist", ending=".gz")
+    toy.put(mnist_files.cache_folder() / "mnist", ending=".gz")
     monkeypatch.setattr(socket, "socket", None)
     toy.check(data.mnist(validation=10))
 
@@ -739,7 +740,7 @@ def test_G3_G4_G6_a_bad_mirror_is_given_up_for_the_next(mirror: Mirror, fault: s
         fetched([mirror.url + "1"])
     assert f"{mirror.url}1/{FILE.name}.gz: " in str(caught.value)
     assert words in str(caught.value)
-    assert time.perf_counter() - start < 4  # a Retry-After of an hour is not obeyed
+    assert time.perf_counter() - start < 60  # a Retry-After of an hour is not obeyed
 
 
 def test_a_good_mirror_may_redirect_or_send_the_file_unpacked(mirror: Mirror) -> None:
@@ -818,15 +819,15 @@ def test_G6_redirects_are_never_a_downgrade(url: str, location: str, target: str
 
 
 def test_the_real_mirrors_are_two_and_https() -> None:
-    assert len(data.MIRRORS) >= 2
-    assert all(url.startswith("https://") for url in data.MIRRORS + data.FASHION_MIRRORS)
+    assert len(mnist_files.MIRRORS) >= 2
+    assert all(url.startswith("https://") for url in mnist_files.MIRRORS + mnist_files.FASHION_MIRRORS)
 
 
 def test_fashion_mnist_has_the_names_and_sizes_of_mnist_and_hashes_of_its_own() -> None:
-    pairs = list(zip(data.MNIST_FILES, data.FASHION_FILES, strict=True))
+    pairs = list(zip(mnist_files.MNIST_FILES, mnist_files.FASHION_FILES, strict=True))
     assert all((a.name, a.size) == (b.name, b.size) for a, b in pairs)
     assert len({file.sha256 for pair in pairs for file in pair}) == 8
-    assert all(len(bytes.fromhex(file.sha256)) == 32 for file in data.FASHION_FILES)
+    assert all(len(bytes.fromhex(file.sha256)) == 32 for file in mnist_files.FASHION_FILES)
 
 
 def test_the_systems_proxy_is_used_but_not_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -859,7 +860,7 @@ def toy_mirror(toy: Toy, mirror: Mirror) -> Mirror:
 
 
 def test_mnist_downloads_once_and_then_works_offline(toy: Toy, toy_mirror: Mirror) -> None:
-    home = data.cache_folder() / "mnist"
+    home = mnist_files.cache_folder() / "mnist"
     for _ in range(2):
         toy.check(data.mnist(validation=10, mirrors=[toy_mirror.url]))
         assert {path.name: path.read_bytes() for path in home.iterdir()} == toy.content
@@ -884,19 +885,19 @@ def clothes(toy: Toy, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> dict[s
         KnownFile(name, len(content[name]), hashlib.sha256(bodies[f"{name}.gz"]).hexdigest(), packed=True)
         for name in names
     )
-    monkeypatch.setattr(data, "FASHION_FILES", files)
+    monkeypatch.setattr(mnist_files, "FASHION_FILES", files)
     mirror.routes |= {f"/{name}": answer(body) for name, body in bodies.items()}
     return bodies
 
 
 def test_fashion_mnist_is_downloaded_verified_and_kept_packed(clothes: dict[str, bytes], mirror: Mirror) -> None:
-    home = data.cache_folder() / "fashion-mnist"
+    home = mnist_files.cache_folder() / "fashion-mnist"
     for _ in range(2):
         found = data.fashion_mnist(validation=10, mirrors=[mirror.url])
         assert {path.name: path.read_bytes() for path in home.iterdir()} == clothes
         assert sorted(mirror.asked) == sorted(f"/{name}" for name in clothes)
         assert found.train.labels.tolist() == [(i + 3) % 10 for i in range(20)]
-    name = data.FASHION_FILES[0].kept_name
+    name = mnist_files.FASHION_FILES[0].kept_name
     (home / name).write_bytes(flipped(clothes[name], 500))
     with pytest.raises(DataError, match=r"wrong bytes: SHA-256 .* for train-images-idx3-ubyte.gz"):
         data.fashion_mnist(validation=10, download=False)
@@ -905,19 +906,19 @@ def test_fashion_mnist_is_downloaded_verified_and_kept_packed(clothes: dict[str,
 
 
 def test_other_clothes_from_a_mirror_are_refused(clothes: dict[str, bytes], mirror: Mirror) -> None:
-    name = data.FASHION_FILES[3].kept_name
+    name = mnist_files.FASHION_FILES[3].kept_name
     mirror.routes[f"/{name}"] = answer(packed(idx(np.arange(12) % 10)))  # well-formed, and not those of the table
     with pytest.raises(DataError, match="SHA-256"):
         data.fashion_mnist(validation=10, mirrors=[mirror.url])
     mirror.routes[f"/{name}"] = answer(clothes[name])
-    name = data.FASHION_FILES[0].kept_name
+    name = mnist_files.FASHION_FILES[0].kept_name
     mirror.routes[f"/{name}"] = answer(packed(bytes(10_000_000)))  # a bomb; its hash is looked at before it is unpacked
     with pytest.raises(DataError, match="SHA-256"), bounded_memory(4_000_000):
         data.fashion_mnist(validation=10, mirrors=[mirror.url])
 
 
 def test_a_damaged_cache_is_fetched_again(toy: Toy, toy_mirror: Mirror) -> None:
-    home = toy.put(data.cache_folder() / "mnist")
+    home = toy.put(mnist_files.cache_folder() / "mnist")
     (home / toy.files[0].name).write_bytes(flipped(toy.content[toy.files[0].name], 5000))
     with pytest.raises(DataError, match="train-images-idx3-ubyte: wrong bytes: SHA-256"):
         data.mnist(validation=10, download=False)
@@ -927,7 +928,7 @@ def test_a_damaged_cache_is_fetched_again(toy: Toy, toy_mirror: Mirror) -> None:
 
 
 def test_a_good_copy_beside_a_damaged_one_is_found(toy: Toy) -> None:
-    home = toy.put(data.cache_folder() / "mnist", ending=".gz")
+    home = toy.put(mnist_files.cache_folder() / "mnist", ending=".gz")
     (home / toy.files[1].name).write_bytes(b"damaged")
     toy.check(data.mnist(validation=10, download=False))
 
@@ -1019,11 +1020,11 @@ def test_G5_bytes_reach_the_disk_before_the_name(tmp_path: Path, monkeypatch: py
 
 CHILD = """
 import json, os, sys
-from nn import data
+from nn import data, mnist_files
 from nn.download import KnownFile
 from nn.idx import read_idx
 folder, url, dies_at, files = sys.argv[1], sys.argv[2], sys.argv[3], json.loads(sys.argv[4])
-data.MNIST_FILES = tuple(KnownFile(*file) for file in files)
+mnist_files.MNIST_FILES = tuple(KnownFile(*file) for file in files)
 if dies_at:
     calls, original = [], getattr(os, dies_at)
     def die(*words):  # like kill -9: nothing is cleaned up
@@ -1049,7 +1050,7 @@ def test_G5_killed_while_writing_the_next_run_succeeds(
     tmp_path: Path, toy: Toy, toy_mirror: Mirror, dies_at: str
 ) -> None:
     process = child(tmp_path, toy, toy_mirror, dies_at)
-    process.communicate(timeout=30)
+    process.communicate(timeout=300)
     assert process.returncode == 9
     done = [path for path in tmp_path.iterdir() if path.name in toy.content]
     assert 0 < len(done) < 4
@@ -1121,7 +1122,7 @@ def test_real_mnist(real_folder: Path) -> None:
 
 @pytest.mark.mnist
 def test_real_files_have_the_sizes_and_hashes_in_the_table(real_folder: Path) -> None:
-    for file in data.MNIST_FILES:
+    for file in mnist_files.MNIST_FILES:
         path = download.find(real_folder, file)
         assert path is not None
         content = path.read_bytes()

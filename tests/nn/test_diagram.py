@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import nn
-from nn.diagram import MINUS, NOTHING, PLUS, Diagram
+from nn.diagram import Diagram
+from nn.diagram_svg import MINUS, NOTHING, PLUS
 from nn.module import Module
 from tinygrad_edu import DrawingError, ShapeError, Tensor, no_grad, tanh
 

@@ -271,7 +271,7 @@ def test_every_kind_of_network(name: str, executor: str) -> None:
         net = make()
         return Run(net, optim.Adam(net.parameters(), lr=0.01), nn.CrossEntropyLoss())
 
-    agree(run, batches(150 if executor == "numpy" else 40), executor, rtol=1e-7)
+    agree(run, batches(60 if executor == "numpy" else 40), executor, rtol=1e-7)
 
 
 def test_a_bias_before_a_batch_norm_has_a_gradient_of_noise_and_trains(executor: str) -> None:

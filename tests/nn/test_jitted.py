@@ -99,6 +99,21 @@ def test_a_cost_that_is_not_finite_ends_it_as_without_jit() -> None:
     assert all(np.array_equal(b, p.data) for b, p in zip(before, net.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("rate", [30.0, 1e4, 1e12])
+def test_its_error_names_the_step_and_the_operation_as_without_jit(rate: float) -> None:
+    """Also in the middle of a scan: the steps are then done one by one."""
+    from tinygrad_edu import TrainingError
+
+    said = []
+    for jit in (False, "numpy"):
+        net = nn.Sequential(nn.Linear(5, 8, rng=1), nn.ReLU(), nn.Linear(8, 3, rng=2))
+        optimizer = nn.optim.SGD(net.parameters(), lr=rate)
+        with pytest.raises(TrainingError, match=r"made (inf|nan)") as caught:
+            nn.fit(net, nn.MSELoss(), optimizer, examples(500), 5, 10, rng=1, progress=False, jit=jit)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+
+
 def test_ctrl_c_keeps_what_was_learned() -> None:
     class Stop(nn.Callback):
         def on_epoch_end(self, run: Any) -> None:

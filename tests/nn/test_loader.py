@@ -87,6 +87,28 @@ def test_without_shuffling_examples_come_as_they_stand_and_nothing_is_drawn():
     assert rng.bit_generator.state == before
 
 
+@pytest.mark.parametrize("augment", [None, jitter])
+@pytest.mark.parametrize(
+    "make", [lambda e, augment: batches(e, 3), lambda e, augment: Loader(e, 3, shuffle=False, augment=augment)]
+)
+def test_a_mini_batch_that_is_a_part_of_the_examples_cannot_be_written_to(make, augment):
+    examples = pairs(7)
+    mine = examples.x.copy(), examples.y.copy()
+    for x, y in make(examples, augment):
+        for part, whole in ((x, examples.x), (y, examples.y)):
+            if np.shares_memory(part, whole):
+                with pytest.raises(ValueError, match="read-only"):
+                    part += 1
+            else:
+                part += 1
+    assert same([(examples.x, examples.y)], [mine])
+    assert examples.x.flags.writeable
+    assert examples.y.flags.writeable
+    x, _ = next(iter(Loader(examples, 3, rng=0)))
+    x += 1  # a copy, and the reader's own
+    assert same([(examples.x, examples.y)], [mine])
+
+
 def test_epochs_and_seeds_differ_and_one_seed_repeats():
     a, b, c = Loader(pairs(40), 8, rng=0), Loader(pairs(40), 8, rng=0), Loader(pairs(40), 8, rng=1)
     first, second = list(a), list(a)
@@ -438,8 +460,8 @@ examples = Examples(np.zeros((50, 1), np.float32), one_hot(labels), labels)
 def slow(x, rng):
     time.sleep(0.2)
     return x
-threading.Timer(0.3, _thread.interrupt_main).start()
 try:
+    threading.Timer(0.3, _thread.interrupt_main).start()
     for _ in Loader(examples, 1, augment=slow, prefetch=2):
         pass
 except KeyboardInterrupt:
@@ -451,7 +473,7 @@ print("end")
 
 
 def test_ctrl_c_while_waiting_leaves_no_thread_and_a_held_iterator_does_not_keep_the_program_alive():
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=300)
     assert done.stdout.splitlines() == ["stopped []", "end"], done.stderr
     assert done.returncode == 0
     assert done.stderr == ""

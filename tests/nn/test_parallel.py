@@ -19,8 +19,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 import nn
-from nn import layers, optim, schedule
+from nn import cli_results, layers, optim, schedule
 from nn.callbacks import Callback, EarlyStopping
+from nn.cli import main as main_of_nn
 from nn.data import Loader, one_hot
 from nn.parallel import Parallel
 from nn.ranks import _read, rank_0_first, rows, several, together, world
@@ -169,7 +170,40 @@ def watched(comm, folder):
     return told(net, optimizer, history)
 
 
-SAME = [plain, exact, tiny, summed, one_cost_each, weighted, augmented, unused, watched]
+class Changing(Callback):
+    """Turns every knob there is; of several ranks only rank 0 has it."""
+
+    def __init__(self, loader):
+        self.loader = loader
+
+    def on_fit_begin(self, run):
+        run.net[1].p = 0.0
+
+    def on_batch_end(self, run):
+        run.optimizer.lr *= 0.97
+
+    def on_epoch_end(self, run):
+        run.cost.delta *= 0.5
+        run.optimizer.param_groups[0]["betas"] = (0.8, 0.9)
+        self.loader.batch_size = 16
+        run.net[0].bias.requires_grad = False
+
+
+def changing(comm, folder):
+    """What a callback of rank 0 changes, it changes on all: here the result shows what some rank did not get."""
+    net = layers.Sequential(
+        layers.Linear(3, 8, rng=1, dtype=np.float64),
+        layers.Dropout(0.9, rng=2),
+        layers.Linear(8, 3, rng=3, dtype=np.float64),
+    )
+    optimizer, cost = optim.Adam(net.parameters(), 0.1), nn.HuberLoss(delta=0.3)
+    loader = Loader(examples(40, np.float64), 8, rng=3)
+    history = nn.fit(net, cost, optimizer, loader, 3, comm=comm, progress=False, callbacks=[Changing(loader)])
+    settings = [net[1].p, cost.delta, loader.batch_size, net[0].bias.requires_grad, optimizer.param_groups[0]["betas"]]
+    return told(net, optimizer, history) | {"settings": settings, "lr": optimizer.lr}
+
+
+SAME = [plain, exact, tiny, summed, one_cost_each, weighted, augmented, unused, watched, changing]
 
 
 class Ear(layers.Layer):
@@ -479,14 +513,12 @@ SEVERAL = (diverging, checkpoint_of_rank_0)  # more than one rank may say so bef
 @tools
 @pytest.mark.parametrize(("case", "text", "traced"), FAILURES, ids=[f.__name__ for f, _, _ in FAILURES])
 def test_a_rank_that_fails_ends_the_run_with_its_error(case, text, traced, tmp_path):
-    begun = time.perf_counter()
-    done = mpiexec(4, sys.executable, __file__, tmp_path, case.__name__, timeout=60)  # one that waits for ever fails
+    done = mpiexec(4, sys.executable, __file__, tmp_path, case.__name__)  # one that waits for ever fails
     assert done.returncode != 0
     assert text in done.stderr
     assert done.stderr.count("of 4 failed") + done.stderr.count("was interrupted") == 1 or case in SEVERAL
     assert ("Traceback" in done.stderr) == traced
     assert list(tmp_path.glob("*.pickle")) == []
-    assert time.perf_counter() - begun < 50
 
 
 @pytest.mark.parametrize("wait", [0.2, None], ids=["read late", "never read"])
@@ -518,19 +550,17 @@ COMMAND = ["train", "--epochs", "1", "--sizes", "64,12,10", "--batch", "7"]
 
 
 @tools
-def test_the_command_under_mpiexec(tmp_path):
+def test_the_command_under_mpiexec(monkeypatch, tmp_path):
     program = [sys.executable, "-m", "nn"]
-    done = mpiexec(4, *program, *COMMAND, "--out", tmp_path / "four", cwd=tmp_path)
+    done = mpiexec(2, *program, *COMMAND, "--out", tmp_path / "two", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "seed 1, 4 ranks" in done.stdout
+    assert "seed 1, 2 ranks" in done.stdout
     assert done.stdout.count("epoch 1/1") == done.stdout.count("model.safetensors") == 1
-    alone = subprocess.run(
-        [*program, *COMMAND, "--out", str(tmp_path / "one")], env=ENVIRONMENT, timeout=120, check=True, cwd=tmp_path
-    )
-    assert alone.returncode == 0
-    four, one = (nn.load(tmp_path / name / "model.safetensors").state_dict() for name in ("four", "one"))
-    alike(four, one, 2e-4)
-    again = mpiexec(2, *program, *COMMAND, "--out", tmp_path / "four", timeout=60, cwd=tmp_path)
+    monkeypatch.setattr(cli_results, "_pictures", lambda *args: [])  # of this one only its numbers are wanted
+    assert main_of_nn([*COMMAND, "--out", str(tmp_path / "one")]) == 0
+    two, one = (nn.load(tmp_path / name / "model.safetensors").state_dict() for name in ("two", "one"))
+    alike(two, one, 2e-4)
+    again = mpiexec(2, *program, *COMMAND, "--out", tmp_path / "two", cwd=tmp_path)
     assert again.returncode != 0
     assert again.stderr.count("holds a model already") == 1
 

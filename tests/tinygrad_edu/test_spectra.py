@@ -112,6 +112,41 @@ def test_the_error_names_the_matrix_in_a_stack() -> None:
         slope(lambda x: te.eigh(x).eigenvectors[..., 0, 0].sum(), np.stack([np.diag([1.0, 2.0]), np.eye(2)]))
 
 
+# ---- norms of no entries ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [
+        ((0,), None),
+        ((3, 0), 1),
+        ((0, 3), 1),
+        ((2, 0, 3), (1, 2)),
+        ((2, 3, 0), (1, 2)),
+        ((0, 3), None),
+        ((0, 2, 3), (1, 2)),
+    ],
+)
+def test_the_norm_of_no_entries_is_numpys(shape: Any, axis: Any, keepdims: bool) -> None:
+    matrix = isinstance(axis, tuple) or (axis is None and len(shape) == 2)
+    for order in (None, "fro", "nuc", 1, 2, np.inf) if matrix else (None, 0, 0.5, 1, 2, 3, np.inf):
+        x = leaf(np.zeros(shape, np.float32))
+        y = te.norm(x, order, axis, keepdims)
+        wanted = np.linalg.norm(x.data, order, axis, keepdims)
+        assert_same_bits(y.data, np.asarray(wanted))
+        (y * 1.5).sum().backward()
+        assert x.grad is not None
+        assert x.grad.shape == shape
+
+
+@pytest.mark.parametrize("order", [-np.inf, -2])
+def test_of_no_entries_there_is_no_smallest_one(order: Any) -> None:
+    for f in (np.linalg.norm, te.norm):
+        with pytest.raises(ValueError, match=r"minimum|min of no entries"):
+            f(np.zeros((3, 0)) if order == -2 else np.zeros(0), order)
+
+
 # ---- singular values of 0, and norms ---------------------------------------------------------------------
 
 
@@ -140,8 +175,7 @@ def test_equal_singular_values_share() -> None:
 
 
 def test_nothing_is_left_of_no_matrix() -> None:
-    with pytest.raises(ShapeError, match="no entries"):
-        te.norm(np.zeros((0, 3)), 2)
+    assert te.norm(leaf(np.zeros((0, 3))), 2).item() == 0
     assert te.norm(leaf(np.zeros((0, 3))), "nuc").item() == 0
     assert_close(te.svdvals(leaf(np.zeros((2, 0, 3)))).data, np.zeros((2, 0)))
     with pytest.raises(ShapeError, match="eigh needs a square matrix"):

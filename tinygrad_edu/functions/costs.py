@@ -20,15 +20,16 @@ def quadratic_cost(a: Any, y: Any) -> Any:
     a, y (S, n) -> C ();  (n,) is a single example.
     """
     a, y = as_given(a), as_given(y)
-    if a.shape != y.shape:
+    shape, dtype = a.shape, a.dtype
+    if shape != y.shape:
         raise ShapeError(
-            f"quadratic_cost needs targets of the outputs' shape: outputs a {a.shape}, targets y {y.shape}.  "
+            f"quadratic_cost needs targets of the outputs' shape: outputs a {shape}, targets y {y.shape}.  "
             f"Class numbers become targets with nn.data.one_hot(labels, classes)"
         )
-    if 0 in a.shape:
-        raise ShapeError(f"quadratic_cost of no examples does not exist: a has shape {a.shape}")
-    if a.dtype.kind != "f" and y.dtype.kind != "f":
+    if 0 in shape:
+        raise ShapeError(f"quadratic_cost of no examples does not exist: a has shape {shape}")
+    if dtype.kind != "f" and y.dtype.kind != "f":
         a, y = e.astype(a, dtype=np.float64), e.astype(y, dtype=np.float64)  # differences of integers would wrap
-    if a.dtype == np.float16:  # the sum over many examples would overflow; its mean does not
+    if dtype.type is np.float16:  # the sum over many examples would overflow; its mean does not
         return e.astype(quadratic_cost(e.astype(a, dtype=np.float32), y), dtype=np.float16)
     return cost.quadratic_cost(a, y)

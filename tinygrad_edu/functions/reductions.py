@@ -248,6 +248,8 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
     matrices  "fro" (if not given) √(sum x²) · 1 largest sum of |column| · inf largest sum of |row| ·
               2 largest singular value · -1, -inf and -2: the smallest one · "nuc" sum of singular values
     axis      one for vectors, two for matrices, None for all of x
+
+    The norm of no entries is 0; but they have no smallest one (ShapeError), and (sum)^(1/p) is infinite for p < 0.
     """
     x = as_given(x)
     axes = axes_of(axis, len(x.shape))
@@ -266,7 +268,7 @@ def _vector_norm(x: Any, p: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     if not isinstance(p, numbers.Real):
         raise ShapeError(f"the norm of a vector has a number as its order, as 1, 2 or np.inf: got {p!r}")
     if p == np.inf:
-        return max(e.absolute(x), axes, keepdims)
+        return _largest(e.absolute(x), axes, keepdims)
     if p == -np.inf:
         return min(e.absolute(x), axes, keepdims)
     if p == 0:
@@ -278,16 +280,22 @@ def _vector_norm(x: Any, p: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     return reduce.norm(x, axis=axes, keepdims=keepdims, p=float(p))
 
 
+def _largest(x: Any, axes: Axis, keepdims: bool = False) -> Any:
+    """The largest of numbers of 0 or more; of none, as NumPy's norms have it, 0."""
+    none = 0 in [x.shape[k] for k in axes_of(axes, len(x.shape))]
+    return (sum if none else max)(x, axes, keepdims)
+
+
 def _matrix_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     if order == "fro":
         return reduce.norm(x, axis=axes, keepdims=keepdims, p=2)
     if order not in (1, -1, 2, -2, np.inf, -np.inf, "nuc"):
         raise ShapeError(f'norm of a matrix has the orders "fro", "nuc", 1, -1, 2, -2, inf and -inf: got {order!r}')
     if order in (2, -2, "nuc"):
-        y = (sum if order == "nuc" else max if order > 0 else min)(svdvals(moveaxis(x, axes, (-2, -1))), -1)
+        y = (sum if order == "nuc" else _largest if order > 0 else min)(svdvals(moveaxis(x, axes, (-2, -1))), -1)
     else:
         summed, compared = axes if abs(order) == 1 else axes[::-1]
-        y = (max if order > 0 else min)(sum(e.absolute(x), summed, keepdims=True), compared, keepdims=True)
+        y = (_largest if order > 0 else min)(sum(e.absolute(x), summed, keepdims=True), compared, keepdims=True)
     return reshape(y, tuple(n if k not in axes else 1 for k, n in enumerate(x.shape) if keepdims or k not in axes))
 
 

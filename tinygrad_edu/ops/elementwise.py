@@ -2,6 +2,7 @@
 
 import math
 import operator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,47 @@ def _float_power(x: Any, n: Any) -> Any:
     return np.power(x, n) if np.result_type(x, n).kind == "f" else np.float_power(x, n)
 
 
-_erf_of_one = np.frompyfunc(math.erf, 1, 1)  # NumPy has no erf: Python's, entry by entry (0.15 µs each)
+_erf_of_one = np.frompyfunc(math.erf, 1, 1)
+_PER, _FURTHEST = 256, 6  # Taylor series of erf stand at multiples of 1/256, from -6 to 6; beyond, erf is ±1
 
 
 def _erf(x: Any) -> Any:
-    """2/√π ∫ e^-t² dt from 0 to x"""
+    """2/√π ∫ e^-t² dt from 0 to x, to 1.5 units in the last place.  NumPy has none."""
     x = np.asarray(x)
-    return np.asarray(_erf_of_one(x), x.dtype if x.dtype.kind == "f" else np.float64)[()]
+    dtype = x.dtype if x.dtype.kind == "f" else np.float64
+    if x.size < 200:  # Python's, entry by entry: 0.1 µs each
+        return np.asarray(_erf_of_one(x), dtype)[()]
+    flat, y, block = x.reshape(-1), np.empty(x.size, dtype), 8192  # so many that what is in between stays in the cache
+    for i in range(0, x.size, block):
+        y[i : i + block] = _erf_of_many(flat[i : i + block].astype(np.float64))
+    return y.reshape(x.shape)
+
+
+def _erf_of_many(x: Any) -> Any:
+    """erf(k + h) = erf(k) + erf'(k) h + erf''(k) h²/2 + …, where k is the multiple of 1/256 next to x"""
+    x = np.clip(x, -_FURTHEST, _FURTHEST)
+    row = np.rint((np.fmax(x, -_FURTHEST) + _FURTHEST) * _PER).astype(np.intp)  # there is one for NaN too: h is NaN then
+    h = x - (row / _PER - _FURTHEST)
+    last, *others = _erf_series()
+    y = last.take(row)
+    for c in others:
+        y *= h
+        y += c.take(row)
+    return y
+
+
+@cache
+def _erf_series() -> Any:
+    """(6, 3073): the fifth derivative of erf, divided by 5!, at each k; the fourth by 4!, …, erf itself.
+
+    erf' = g = 2/√π e^-k²,  erf'' = -2k g,  and for n = 2, 3, …  erf⁽ⁿ⁺¹⁾ = -2k erf⁽ⁿ⁾ - 2(n - 1) erf⁽ⁿ⁻¹⁾
+    """
+    k = np.arange(_FURTHEST * _PER, -_FURTHEST * _PER - 1, -1) / -_PER  # with -0.0 in the middle: erf(-0.0) is -0.0
+    g = 2 / math.sqrt(math.pi) * np.exp(-k * k)
+    d = [np.array([math.erf(x) for x in k]), g, -2 * k * g]
+    for n in range(2, 5):
+        d.append(-2 * k * d[n] - 2 * (n - 1) * d[n - 1])
+    return np.array([d[n] / math.factorial(n) for n in range(5, -1, -1)])
 
 
 # ---- rules longer than an expression -----------------------------------------------------------------

@@ -129,6 +129,14 @@ def test_kl_divergence(reduction, log_target):
         assert compare("KLDivLoss", settings, a, labels(2, 5, 3).astype(float)) <= RTOL  # 0 log 0 is 0
 
 
+def test_kl_divergence_of_what_is_no_probability():
+    a, y = np.array([-1.0, -2.0, -3.0]), np.array([-0.1, 0.5, 1.0])
+    with pytest.warns(RuntimeWarning, match="invalid value"):
+        ours = costs.KLDivLoss(reduction="none")(Tensor(a), y)
+    theirs = torch.nn.KLDivLoss(reduction="none")(torch.tensor(a), torch.tensor(y))
+    np.testing.assert_allclose(ours.data, theirs.numpy(), rtol=RTOL)
+
+
 def test_the_lectures_and_the_books_cost_by_pytorchs():
     """QuadraticCost is n/2 MSELoss, and SigmoidCrossEntropy n BCEWithLogitsLoss, with n outputs."""
     z, y = numbers(5, 3), labels(2, 5, 3).astype(float)
@@ -153,6 +161,7 @@ WRONG = [
     ("CrossEntropyLoss", np.zeros((2, 3)), np.array([[0], [1]])),
     ("CrossEntropyLoss", np.zeros((2, 3)), np.array([0, 1, 2])),
     ("CrossEntropyLoss", np.zeros((2, 3)), np.array([0.0, 1.0])),
+    ("CrossEntropyLoss", np.zeros((2, 3)), np.array([[0, 1, 2], [2, 1, 0]])),
     ("NLLLoss", np.zeros((2, 3)), np.array([0, 3])),
     ("NLLLoss", np.zeros((2, 3)), np.eye(3)[:2]),
     ("BCEWithLogitsLoss", np.zeros((4, 1)), np.zeros(4)),
