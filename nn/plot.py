@@ -205,7 +205,7 @@ def weights(net: Module, image_shape: tuple[int, int] | None = None, *, layer: i
         image = ax.imshow(row.reshape(shape), cmap=_signed_colours(), vmin=-high, vmax=high)
         ax.set_title(f"neuron {i}", size=7, color=GREY, pad=3)
     fig.colorbar(image, ax=grid, shrink=min(1.0, 0.6 + 0.1 * rows), aspect=18, pad=0.015).outline.set_visible(False)
-    title = f"weights $w^{{{layer}}}$: what each neuron of layer {layer} looks for"
+    title = f"weights $w^{{({layer})}}$: what each neuron of layer {layer} looks for"
     fig.suptitle(title + ("" if len(shown) == len(w) else f"; the first {len(shown)} of {len(w)}"), color=GREY, size=11)
     return fig
 
@@ -271,11 +271,11 @@ def _show_inputs(ax: Axes, z: Array, slope: Array | None, layer: int) -> None:
     flat = np.zeros(z.shape, bool) if slope is None else slope < SATURATED
     bins = np.histogram_bin_edges(z[np.isfinite(z)], 40)
     ax.hist([z[~flat], z[flat]], bins=list(bins), stacked=True, color=[BLUE, ORANGE], density=True)
-    ax.set(xlabel=f"$z^{{{layer}}}$, of all neurons and examples", yticks=[])
+    ax.set(xlabel=f"$z^{{({layer})}}$, of all neurons and examples", yticks=[])
     title = (
         f"{100 * np.mean(flat):.0f} % of the z have σ′(z) < {SATURATED}"
         if slope is not None
-        else f"$z^{{{layer}}}$: no σ follows"
+        else f"$z^{{({layer})}}$: no σ follows"
     )
     ax.set_title(title, size=10, color=ORANGE if flat.any() else GREY)
     ax.spines[["top", "left", "right"]].set_visible(False)

@@ -4,6 +4,8 @@ import csv
 import html
 import math
 import os
+import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +185,22 @@ def test_a_neurons_contributions_and_derivatives(view, digits, trained, page, l,
     assert np.allclose(found["w x"][l], layer.w[i].astype(float) * below, rtol=1e-12, atol=1e-300)
     assert np.allclose(found["dC/dw"][l], run.dC_dw[l][i], rtol=1e-11, atol=1e-300)
     assert math.isclose(layer.b[i] + found["w x"][l].sum(), found["z"][l][i], rel_tol=1e-9)
+
+
+def test_the_sum_that_is_shown_comes_out_by_hand(view, page):
+    """b + plus - minus = z, added up from what is written, digit by digit; where it says ≈, all but the last digit."""
+    tab, exact = view(page), 0
+    for sample in range(0, 30, 7):
+        tab.locator(".thumb").nth(sample).click()
+        for neuron in range(0, 30, 3):
+            tab.locator("#hidden [role=option]").nth(neuron).click()
+            line = tab.locator("#forward > div").nth(1).text_content().split("(bias")[0].replace("−", "-")
+            terms = re.fullmatch(r"\s*=(-?[\d.]+)\+([\d.]+)-([\d.]+)([=≈])(-?[\d.]+)\s*", line)
+            b, plus, minus, z = (Decimal(terms[k]) for k in (1, 2, 3, 5))
+            assert (b + plus - minus == z) is (terms[4] == "=")
+            assert abs(b + plus - minus - z) <= 2 * Decimal(1).scaleb(z.as_tuple().exponent)
+            exact += terms[4] == "="
+    assert exact >= 45  # of 50
 
 
 @pytest.mark.parametrize(
@@ -390,7 +408,7 @@ def test_drawing_with_a_finger(browser, page, tmp_path):
         tab.goto(path.as_uri())
         pad = tab.locator("#ink").bounding_box()
         tab.touchscreen.tap(pad["x"] + 100, pad["y"] + 100)
-        assert "Your drawing" in tab.inner_text("#source")
+        tab.wait_for_selector("#source:has-text('Your drawing')")  # a touch is told to the page after the tap returns
     finally:
         context.close()
 
@@ -443,16 +461,16 @@ def test_choosing_a_neuron_with_the_keyboard(view, page):
     tab.locator("#hidden [role=option][tabindex='0']").focus()
     for key in ("Home", "ArrowRight", "ArrowRight", "ArrowDown", "ArrowUp", "Enter"):
         tab.keyboard.press(key)
-    assert tab.inner_text("#which") == "number 2 of layer 2"
+    assert tab.inner_text("#which") == "number 3 of layer 2"
     assert tab.locator("[aria-selected=true]").count() == 2  # its activity, its error
-    assert tab.inner_text("#said").startswith("neuron 2 of layer 2: z = ")
+    assert tab.inner_text("#said").startswith("neuron 3 of layer 2: z = ")
     tab.keyboard.press("End")
     tab.keyboard.press("Space")
-    assert tab.inner_text("#which") == "number 29 of layer 2"
+    assert tab.inner_text("#which") == "number 30 of layer 2"
     tab.locator("#bars [role=option]").nth(0).focus()
     tab.keyboard.press("End")
     tab.keyboard.press("Enter")
-    assert tab.inner_text("#which") == "output 9"
+    assert tab.inner_text("#which") == "output 9 (neuron 10 of layer 3)"
     assert "One cell for each neuron of layer 2" in tab.inner_text("#pictures")
 
 
@@ -464,9 +482,10 @@ def test_arrow_keys_look_at_single_pixels(view, page):
     for key in ("ArrowRight", "ArrowUp"):
         tab.keyboard.press(key)
     text = tab.inner_text("#probe")
-    row, column = 3, 4  # the middle, then one up
+    row, column = 3, 4  # the middle, then one up, from 0
     w = found["w"][2].reshape(8, 8)[row, column]
-    assert text.startswith(f"row {row}, column {column}: x = {found['x'][1].reshape(8, 8)[row, column]:.3g}; w = ")
+    pixel = f"pixel {8 * row + column + 1} (row {row + 1}, column {column + 1})"  # counted from 1
+    assert text.startswith(f"{pixel}: x = {found['x'][1].reshape(8, 8)[row, column]:.3g}; w = ")
     shown = text.split("w = ")[1].split(";")[0].replace("−", "-")
     assert math.isclose(float(shown), w, rel_tol=5e-3)
     assert tab.locator(".mark:visible").count() == 4
@@ -490,6 +509,7 @@ def test_the_answer_moves_with_the_arrow_keys(view, page):
 def test_axe_finds_nothing_serious(view, findings, page, dark, width):
     tab = view(page, dark=dark, width=width)
     tab.click("summary")
+    tab.wait_for_selector("#table tr")  # written when the browser says: opened
     assert findings(tab) == []
     draw_with_keys(tab, "dd")
     assert findings(tab) == []
@@ -551,7 +571,7 @@ def test_numbers_that_are_not_finite_are_shown_as_they_are(view):
 
 def test_in_a_sandboxed_frame(view, page):
     frame = f'<iframe sandbox="allow-scripts allow-downloads" width="1200" srcdoc="{html.escape(page.html)}"></iframe>'
-    tab = view("<!DOCTYPE html><title>t</title>" + frame)
+    tab = view("<!DOCTYPE html><meta charset='utf-8'><title>t</title>" + frame)
     frame = tab.frames[1]
     frame.wait_for_selector("#check:not(:empty)")
     assert frame.inner_text("#check").startswith("✓")

@@ -62,7 +62,7 @@ def draw(
     >>> w, x = Tensor(3.0, requires_grad=True, name="w"), Tensor(2.0, name="x")
     >>> cost = (w * x - 5) ** 2 / 2
     >>> draw(cost)
-    <Drawing of v₄: 6 nodes, 5 arrows>
+    <Drawing of C: 6 nodes, 5 arrows>
     """
     if not isinstance(t, (Tensor, Jit, Program)):
         raise DtypeError(

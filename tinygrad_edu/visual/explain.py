@@ -120,7 +120,7 @@ class _Text:
         if isinstance(tree, str):
             return not self.nodes.get(tree, {"shape": [1]})["shape"]
         if isinstance(tree, list):
-            return all(self._all_numbers(part) for part in tree[1:])
+            return all(self._all_numbers(part) for part in tree[2 if tree[0] == "call" else 1 :])
         return True
 
     # ---- how a Tensor is written ---------------------------------------------------------------------

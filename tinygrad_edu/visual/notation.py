@@ -45,6 +45,12 @@ def _written(tree: Any, name: Callable[[str], str], gradient: Callable[[str], st
         text, own = _written(part, name, gradient)
         return text if own >= tight else f"({text})"
 
+    def argument(part: Any) -> str:
+        match part:
+            case [str(setting), value] if setting in _SETTINGS:
+                return f"{setting}={at_least(SUM, value)}"
+        return at_least(SUM, part)
+
     match tree:
         case bool() | None:
             return str(tree), ATOM
@@ -96,15 +102,10 @@ def _written(tree: Any, name: Callable[[str], str], gradient: Callable[[str], st
             return f"({', '.join(at_least(SUM, x) for x in entries)})", ATOM
         case ["setting", str(text)]:
             return literal(text, 20), ATOM
+        case ["call", str(own), *parts]:  # an op of the user's own, whatever it is called
+            return f"{literal(own)}({', '.join(map(argument, parts))})", ATOM
         case [str(op), *parts]:
-            inside = []
-            for part in parts:
-                match part:
-                    case [str(setting), value] if setting in _SETTINGS:
-                        inside.append(f"{setting}={at_least(SUM, value)}")
-                    case _:
-                        inside.append(at_least(SUM, part))
-            return f"{_FUNCTIONS.get(op, op)}({', '.join(inside)})", ATOM
+            return f"{_FUNCTIONS.get(op, op)}({', '.join(map(argument, parts))})", ATOM
     return literal(repr(tree), 20), ATOM
 
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -74,7 +74,7 @@ class Page:
 
 
 def page(title: str, name: str, data: Mapping[str, Any], web: Any = None) -> str:
-    """The HTML of the page `name`: common.{css,js} and `name`.{html,css,js} around its data.
+    """The HTML of the page `name`: common.{css,js}, `name`.{html,css} and the scripts in `name`/ around its data.
 
     web  the folder of the page's own files, if it is not ours: importlib.resources.files("nn") / "web"
 
@@ -82,9 +82,10 @@ def page(title: str, name: str, data: Mapping[str, Any], web: Any = None) -> str
     hash, and nothing be loaded.  The data are a block of JSON, which is read and never run.
     """
     ours = resources.files(__package__) / "web"
-    parts = {kind: ((web or ours) / f"{name}.{kind}").read_text("utf-8") for kind in ("html", "css", "js")}
-    style = (ours / "common.css").read_text("utf-8") + parts["css"]
-    script = '"use strict";\n(() => {\n' + (ours / "common.js").read_text("utf-8") + parts["js"] + "\n})();\n"
+    theirs = web or ours
+    body = (theirs / f"{name}.html").read_text("utf-8")
+    style = (ours / "common.css").read_text("utf-8") + (theirs / f"{name}.css").read_text("utf-8")
+    script = '"use strict";\n(() => {\n' + "".join(_scripts(ours, theirs, name)) + "\n})();\n"
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
         f"base-uri 'none'; form-action 'none'"
@@ -93,10 +94,18 @@ def page(title: str, name: str, data: Mapping[str, Any], web: Any = None) -> str
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n{parts['html']}"
+        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n{body}"
         f'<script type="application/json" id="data">{_island(data)}</script>\n'
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
+
+
+def _scripts(ours: Any, theirs: Any, name: str) -> Iterator[str]:
+    """common.js, and then the files of the folder `name` in the order of their numbers: 01-run.js, 02-formulas.js, …"""
+    yield (ours / "common.js").read_text("utf-8")
+    for file in sorted((theirs / name).iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".js"):
+            yield file.read_text("utf-8")
 
 
 def _hash(text: str) -> str:

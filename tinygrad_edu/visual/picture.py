@@ -147,7 +147,7 @@ def read(
     uses = [(t, i) for t in tensors for i, x in enumerate(t.inputs) if isinstance(x, Traced)]
     arrows = [(index[t.inputs[i]], index[t]) for t, i in uses]
     layers = layers_of(tensors, arrows)
-    symbols = symbols_of(tensors)
+    symbols = symbols_of(tensors, cost=root if root.op is not None and root.size == 1 else None)
     used = {x: a for t in made for x, a in zip(t.inputs, t._arrays, strict=True) if isinstance(x, Traced)}
     swept = any(t.grad is not None for t in tensors)
     boxes = []
@@ -252,8 +252,8 @@ def _role(t: Any) -> tuple[str, int] | None:
     return None
 
 
-def symbols_of(tensors: list[Any], names: Mapping[Any, str] | None = None) -> dict[Any, Symbol]:
-    """The lecture's symbol, else the name, else v₁, v₂, … in the order of the computation.
+def symbols_of(tensors: list[Any], names: Mapping[Any, str] | None = None, cost: Any = None) -> dict[Any, Symbol]:
+    """The lecture's symbol, else the name, else C for the cost, else v₁, v₂, … in the order of the computation.
 
     Where several have one role, neuron by neuron, the name tells them apart: w21 in layer 3 is w³₂₁.
     """
@@ -270,6 +270,8 @@ def symbols_of(tensors: list[Any], names: Mapping[Any, str] | None = None) -> di
             symbols[t] = Symbol(base, None if base in OUTSIDE else layer, subscript(int(name[len(base) :])))
         elif name:
             symbols[t] = Symbol(name)
+        elif t is cost:
+            symbols[t] = Symbol("C")
         else:
             unnamed += 1
             symbols[t] = Symbol("v", None, subscript(unnamed))

@@ -1,7 +1,7 @@
 """The stepper: a recorded run as a page on which backpropagation is walked through, forward and back.
 
 Here is what is computed before the page is opened: where every box goes, at two levels, and a still picture.
-The page itself is web/stepper.{html,css,js}.
+The page itself is web/stepper.{html,css} and the scripts in web/stepper/.
 """
 
 from __future__ import annotations

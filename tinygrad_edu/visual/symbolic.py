@@ -12,9 +12,10 @@ import numpy as np
 
 from ..op import Op, Traced
 from ..operators import Operators
+from ..ops import TABLE
 from ..ops import elementwise as e
 
-__all__ = ["Math", "local_derivative", "passed_part"]
+__all__ = ["Math", "head", "local_derivative", "passed_part"]
 
 Math = Any  # list | str | number
 
@@ -37,12 +38,20 @@ class Symbol(Operators):
             data = op.forward(*[x._data if isinstance(x, Symbol) else x for x in inputs], **params)
         trees = [x.tree if isinstance(x, Symbol) else _constant(x) for x in inputs]
         settings = [[name, _setting(value)] for name, value in params.items()]
-        return Symbol(_simpler([op.name, *trees, *settings]), data, terms)
+        return Symbol(_simpler([*head(op), *trees, *settings]), data, terms)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return np.asarray(self._data, dtype)
 
     __hash__ = object.__hash__
+
+
+def head(op: Op) -> list[str]:
+    """What the tree of an op begins with: its name if it is one of ours, ["call", name] if it is the user's own.
+
+    So a user's op that is called "square" is not written as a square: what it computes is known to the user alone.
+    """
+    return [op.name] if TABLE.get(op.name) is op else ["call", op.name]
 
 
 def local_derivative(t: Any, i: int, ids: dict[Any, str]) -> tuple[Math, Any] | None:
