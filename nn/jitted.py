@@ -88,18 +88,21 @@ class JittedStep:
                 warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
         return result
 
-    def many(self, batches: list[tuple[Any, Any]]) -> list[float]:
-        """The costs of one step after the other, without Python in between where the step has been recorded."""
+    def many(self, batches: list[tuple[Any, Any]]) -> list[float] | None:
+        """The costs of one step after the other, without Python in between; None: it has to be done one by one.
+
+        So it is where a cost is not finite: all is as it was, and the single steps find out where it began.
+        """
         if not self.works or len(batches) < 3 or len(batches[0][0]) != self.size:
-            return [self(x, y) for x, y in batches]
+            return None
         before = _Moment(self.net, self.optimizer)
         try:
             costs = self.step.scan(*(np.stack(arrays) for arrays in zip(*batches, strict=True))).detach().data
         except JitError:
             costs = None
-        if costs is None or not np.isfinite(costs).all():  # once more, one by one: that finds out where
+        if costs is None or not np.isfinite(costs).all():
             before.restore()
-            return [self(x, y) for x, y in batches]
+            return None
         return [float(c) for c in costs]
 
     def _remember(self) -> None:

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,18 +19,19 @@ from .examples import Examples
 from .history import Epoch
 from .metrics import check_examples, outputs, right
 from .module import Module
-from .parallel import Parallel
 from .progress import bar, duration, line
 from .ranks import leads, several
-from .resume import Checkpoint, Setting, fingerprint
 
 if TYPE_CHECKING:
     from .jitted import JittedStep
+    from .parallel import Parallel
+    from .resume import Checkpoint
 
 __all__ = ["Optimizer", "Training", "chunks", "train_step"]
 
 
 Batch = tuple[Any, Any]
+T = TypeVar("T")
 TOGETHER = 100  # mini-batches in a scan: Ctrl-C and the bar wait for so many
 
 
@@ -122,10 +123,16 @@ class Training:
         for callback in callbacks:
             if not isinstance(callback, Callback):
                 raise DataError(f"a callback is an object of a class made from nn.Callback, not {callback!r:.60}")
-        self.parallel = Parallel(comm) if several(comm) else None
+        self.parallel: Parallel | None = None
+        if several(comm):
+            from .parallel import Parallel  # loaded where it is wanted, as checkpoints and jit are
+
+            self.parallel = Parallel(comm)
         self.leads = leads(comm)
         if not self.leads:
             self.callbacks = []
+        watched = any(_function(c.on_batch_end) is not Callback.on_batch_end for c in callbacks)
+        self.watched: bool = self._judged(lambda: watched)  # does somebody look at every single update?
         self.between: list[Callable[[list[Tensor]], Any]] = []
         if self.parallel is not None:
             self.between.append(self.parallel.all_reduce)
@@ -135,7 +142,7 @@ class Training:
         self.step: Callable[[Any, Any], float] = self._plain_step
         self.jitted: JittedStep | None = None
         if jit and self.parallel is None:
-            from .jitted import JittedStep  # jit is loaded where it is wanted
+            from .jitted import JittedStep
 
             executor = "c" if jit is True else jit
             self.jitted = JittedStep(
@@ -144,24 +151,34 @@ class Training:
             self.step = self.jitted
         elif jit:
             run.say("goes on without jit: the ranks average their gradients between backward and update")
-        if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
-            checkpoint = Checkpoint(checkpoint)
-        self.checkpoint = checkpoint
+        self.checkpoint: Checkpoint | None = None
+        if checkpoint is not None:
+            from .resume import Checkpoint
+
+            self.checkpoint = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
         self.parts: dict[str, Any] = {}
         if checkpoint is not None or self.parallel is not None:
             self.parts = self._parts(clip_norm)
 
     def tell(self, what: str) -> None:
-        """Call this method of every callback."""
-        for callback in self.callbacks:
-            getattr(callback, what)(self.run)
-        if self.parallel is not None and what != "on_batch_end":  # what rank 0's callbacks noted, or decided
-            self.run.history = self.parallel.from_rank_0(lambda: self.run.history)
+        """Call this method of every callback; what those of rank 0 change, note or decide, all ranks learn."""
+        if self.parallel is None:
+            for callback in self.callbacks:
+                getattr(callback, what)(self.run)
+        elif what != "on_batch_end" or self.watched:
+            run = self.run
+            with self.parallel.callbacks(run.net, run.cost, run.optimizer, self.schedule, self.loader):
+                for callback in self.callbacks:
+                    getattr(callback, what)(run)
+            if what != "on_batch_end":
+                run.history = self.parallel.from_rank_0(lambda: run.history)
 
     # ---- from the start, or from a checkpoint --------------------------------------------------------
 
     def _parts(self, clip_norm: float | None) -> dict[str, Any]:
         """What a checkpoint holds."""
+        from .resume import Setting, fingerprint
+
         run, rng = self.run, getattr(self.loader, "rng", None)
         kinds: dict[str, Any] = {
             "network": [repr(module) for module in reversed(list(run.net.modules()))],  # innermost first: it is named
@@ -257,18 +274,22 @@ class Training:
 
     def _may_scan(self) -> bool:
         """Does nobody want to see every single update?"""
-        watched = any(_function(c.on_batch_end) is not Callback.on_batch_end for c in self.callbacks)
         per_batch = self.schedule is not None and getattr(self.schedule, "per_batch", False)
         saved = self.checkpoint is not None and self.checkpoint.every
-        return self.jitted is not None and not watched and not per_batch and not saved
+        return self.jitted is not None and not self.watched and not per_batch and not saved
 
     def _updates(self, batches: list[Batch]) -> None:
-        """One update, or, under jit, many at once."""
+        """One update after the other; or, under jit, many at once, where all of them go well."""
         run = self.run
-        x, y = batches[0]
-        run.updates.append(Update(run.step + 1, x, y, [p.data for p in self.parameters]))
+        update = Update(run.step + 1, *batches[0], [p.data for p in self.parameters])
         run.lr = getattr(run.optimizer, "lr", None)
-        costs = [self.step(x, y)] if self.jitted is None else self.jitted.many(batches)
+        costs = None if self.jitted is None or len(batches) == 1 else self.jitted.many(batches)
+        if costs is None and len(batches) > 1:
+            for batch in batches:
+                self._updates([batch])
+            return
+        run.updates.append(update)
+        costs = costs or [self.step(*batches[0])]
         for cost, (x, _) in zip(costs, batches, strict=True):
             run.total += cost * len(x)
             run.seen += len(x)
@@ -291,7 +312,7 @@ class Training:
         else:
             self.schedule.step()
 
-    def _judged(self, judge: Callable[[], Epoch]) -> Epoch:
+    def _judged(self, judge: Callable[[], T]) -> T:
         """What judge() says; on several ranks, what it says on rank 0."""
         return judge() if self.parallel is None else self.parallel.from_rank_0(judge)
 

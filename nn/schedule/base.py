@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tinygrad_edu import DataError, DtypeError, capturing
@@ -43,9 +43,20 @@ class LRScheduler:
     def step(self) -> None:
         """t <- t + 1, and every group's lr <- lr(t)."""
         if (jit := capturing()) is not None:
-            jit.action(self.step)  # it steps after every run, too
+            jit.action(self.step, self._moment)  # it steps after every run, too
         self._check()
         self._set(self.last_epoch + 1)
+
+    def _moment(self) -> Callable[[], None]:
+        """What puts the schedule and every group's lr back to where they are now."""
+        state, rates = self.state_dict(), [group["lr"] for group in self.optimizer.param_groups]
+
+        def back() -> None:
+            self.load_state_dict(state)
+            for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate
+
+        return back
 
     def get_last_lr(self) -> list[float]:
         """The learning rate of every group, as this schedule set it."""

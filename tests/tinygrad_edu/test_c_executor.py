@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,8 +21,10 @@ from all_cases import CASES
 from hypothesis import HealthCheck, given, settings
 from op_cases import Call
 
+import nn
+import tinygrad_edu as te
 from tinygrad_edu import TABLE, Op
-from tinygrad_edu.compiled import c_compile, c_executor
+from tinygrad_edu.compiled import c_cache, c_compile, c_executor
 from tinygrad_edu.compiled.c_compile import CompileError
 from tinygrad_edu.compiled.c_executor import CExecutor
 from tinygrad_edu.compiled.program import Derived, Instruction, Place, Program, Value
@@ -546,7 +550,7 @@ def test_thousands_of_single_numbers() -> None:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "programs"
     monkeypatch.setenv("TINYGRAD_EDU_CACHE", str(folder))
-    monkeypatch.setattr(c_compile, "_of_this_process", [])
+    monkeypatch.setattr(c_cache, "_of_this_process", [])
     return folder
 
 
@@ -588,6 +592,67 @@ def test_a_damaged_library_is_made_again(cache: Path, damage: str, monkeypatch: 
     monkeypatch.setattr(c_compile, "_called", lambda command: (commands.append(command), real(command))[1])
     b.check()
     assert commands
+
+
+def test_the_cache_may_be_named_by_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TINYGRAD_EDU_CACHE", "~/programs")
+    assert c_cache.cache_folder() == tmp_path / "programs"
+
+
+def test_the_programs_that_were_used_last_are_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(c_cache, "_MOST", 3)
+    builders = [tiny(float(k)) for k in range(20, 24)]
+    for k, b in enumerate(builders[:3]):
+        b.check()
+        for path in cache.iterdir():  # an hour ago
+            os.utime(path, (1e9 + k, 1e9 + min(k, path.stat().st_mtime - 1e9)))
+    assert len(list(cache.glob("*.so"))) == 3
+    left_behind, at_work = cache / "new_left", cache / "new_at_work"
+    left_behind.mkdir()
+    at_work.mkdir()
+    os.utime(left_behind, (1e9, 1e9))
+    builders[0].check()  # asked for once more: now the second one is the oldest
+    builders[3].check()
+    assert len(list(cache.glob("*.so"))) == 3
+    assert not left_behind.exists()
+    assert at_work.exists()
+    commands: list[Any] = []
+    real = c_compile._called
+    monkeypatch.setattr(c_compile, "_called", lambda command: (commands.append(command), real(command))[1])
+    builders[0].check()
+    builders[3].check()
+    assert not commands
+    builders[1].check()
+    assert commands
+
+
+def test_the_kept_programs_are_no_more_than_some_bytes(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny(30.0).check()
+    (library,) = cache.glob("*.so")
+    monkeypatch.setattr(c_cache, "_MOST_BYTES", int(2.5 * library.stat().st_size))
+    for k in range(31, 36):
+        tiny(float(k)).check()
+    assert 1 <= len(list(cache.glob("*.so"))) <= 2
+
+
+def test_a_library_that_another_process_deletes_meanwhile_is_made_again(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = tiny(40.0)
+    b.check()
+    real, gone = ctypes.CDLL, []
+
+    def deleted(name: Any, *args: Any, **more: Any) -> Any:
+        if not gone and str(name).startswith(str(cache)):
+            gone.append(name)
+            Path(name).unlink()
+            raise OSError(f"{name}: no such file")
+        return real(name, *args, **more)
+
+    monkeypatch.setattr(c_compile.ctypes, "CDLL", deleted)
+    b.check()
+    assert gone
 
 
 def test_a_folder_of_others_is_not_used(cache: Path) -> None:
@@ -691,7 +756,7 @@ import sys
 sys.path[:0] = sys.argv[1:3]
 import numpy as np
 from tinygrad_edu.compiled import c_compile, c_executor
-checks = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=alignment"
+checks = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=alignment -O1"
 c_compile._FLAGS = (*c_compile._FLAGS, *checks.split())
 from test_c_executor import calls_of, lecture_step, turned, Builder
 from tinygrad_edu import TABLE
@@ -758,3 +823,132 @@ def test_no_access_out_of_bounds(cache: Path) -> None:
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.strip() == "clean"
+
+
+# ---- as NumPy does it ------------------------------------------------------------------------------------------------
+
+
+def same_bits(f: Any, *args: Any) -> None:
+    """Is it, sign of zero and all, what the function gives without jit?"""
+    run = te.jit(f)
+    for _ in range(4):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found, expected = run(*args).data, f(*map(te.Tensor, args)).data
+        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
+    assert run.executor_name == "c"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_root_of_minus_infinity_and_of_minus_zero(dtype: Any) -> None:
+    """NumPy takes sqrt for x ** 0.5, but of a single number pow: the two differ at -inf and at -0."""
+    x = np.array([-np.inf, -0.0, 0.0, 4.0, np.inf, np.nan], dtype)
+    same_bits(lambda x: x**0.5, x)
+    for n in (0.5, 2.0, -0.5):
+        same_bits(lambda x, n: x**n, x, dtype(n))
+        same_bits(lambda x, n: x**n, x, np.array([n], dtype))
+    for one in (x[:1].reshape(())[()], x[1:2].reshape(())[()]):
+        same_bits(lambda x: x**0.5, one)
+        same_bits(lambda x: te.float_power(x, 0.5), one)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("m", "k", "n"), [(1, 1, 1), (2, 3, 1), (1, 3, 4), (3, 40, 5), (5, 2, 17), (20, 33, 9)])
+def test_a_sum_of_zeros_is_plus_zero(m: int, k: int, n: int, dtype: Any) -> None:
+    """NumPy's sums begin with 0, and 0 + -0 is 0: else 1 / (x @ y) would be another infinity."""
+    x, y = np.full((m, k), -0.0, dtype), np.ones((k, n), dtype)
+    same_bits(lambda x, y: x @ y, x, y)
+    same_bits(lambda x, y: x @ y.T, x, np.ascontiguousarray(y.T))
+    if k > 1:  # two single numbers are multiplied, and not summed
+        same_bits(lambda x, y: te.linear(x, y, te.Tensor(np.full(n, -0.0, dtype))), x, np.ascontiguousarray(y.T))
+
+
+def test_a_zero_whose_sign_nobody_knows_is_no_fault() -> None:
+    """NumPy's fmax(0, -0) is the one or the other, by the place in the array: the first run is not held to it."""
+    f = te.jit(lambda x, y: te.arctan2(te.fmax(x, y), -1.0))
+    x, y = np.zeros(16, np.float32), np.full(16, -0.0, np.float32)
+    assert np.signbit(np.fmax(x, y)).tolist() != np.signbit(np.fmax(x[:1], y[:1])).tolist() * 16
+    for _ in range(4):
+        assert np.allclose(np.abs(f(x, y).data), np.pi)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["elu", "silu", "relu", "leaky_relu", "softplus", "gelu", "log_sigmoid"])
+@pytest.mark.parametrize(("m", "n"), [(8, 16), (10, 30), (3, 5), (4, 64)])
+def test_gradients_of_layers_that_are_wide_enough_for_vectors(name: str, m: int, n: int, dtype: Any) -> None:
+    """gcc 12 gave wrong ones for ELU between two layers: it loaded v[i] under a condition, in a vector loop."""
+    rng = np.random.default_rng(1)
+    activation = getattr(te, name)
+    w, v = (te.Tensor(rng.standard_normal(s).astype(dtype), requires_grad=True) for s in ((n, 12), (4, n)))
+    b, c = (te.Tensor(rng.standard_normal(k).astype(dtype)) for k in (n, 4))
+
+    def step(x: Any) -> Any:
+        w.grad = v.grad = None
+        te.log_softmax(te.linear(activation(te.linear(x, w, b)), v, c), 1)[:, 0].sum().backward()
+        return w.grad, v.grad
+
+    run = te.jit(step, check=False)
+    for _ in range(4):
+        x = rng.standard_normal((m, 12)).astype(dtype)
+        for found, expected in zip(run(x), step(te.Tensor(x)), strict=True):
+            tolerance = 1e-4 if dtype == np.float32 else 1e-11
+            np.testing.assert_allclose(found.data, expected.data, rtol=tolerance, atol=tolerance)
+    assert run.executor_name == "c"
+
+
+def test_the_gradient_under_two_conditions_that_share_a_part() -> None:
+    """Program 785 of seed 500 of tests/fuzz_jit.py, which gcc 12 got wrong with -O3 and jump threading."""
+    rng = np.random.default_rng(1)
+    w = te.Tensor(rng.standard_normal((2, 1, 3)), requires_grad=True)
+
+    def step(x: Any) -> Any:
+        w.grad = None
+        z = te.where((x == w) | (x < w), w, 2 * x)
+        z.backward(np.arange(1.0, 19.0).reshape(2, 3, 3))
+        optimizer.step()
+        return z, w.grad, w.detach()
+
+    for make in (nn.optim.SGD, nn.optim.Adam):
+        found: list[Any] = []
+        for kind in ("plain", "c"):
+            w.assign(np.full((2, 1, 3), 0.25))
+            optimizer = make([w], lr=0.01)
+            run = te.jit(step, check=False) if kind == "c" else step
+            draws = np.random.default_rng(2)
+            xs = [draws.standard_normal((2, 3, 3)) for _ in range(8)]
+            found.append([[t.data for t in run(x if kind == "c" else te.Tensor(x))] for x in xs])
+        for a, b in zip(*found, strict=True):
+            for expected, result in zip(a, b, strict=True):
+                np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-12)
+
+
+# ---- the text is for people ------------------------------------------------------------------------------------------
+
+
+def test_every_loop_is_headed_by_all_of_its_operations() -> None:
+    f = te.jit(lambda x, w: te.log_softmax(te.linear(x, w, te.Tensor(np.ones(4))), 1).exp().sum())
+    for _ in range(3):
+        f(np.ones((3, 5)), np.ones((4, 5)))
+    kernels = re.findall(r"/\* (v[^/]*?) \*/\nKERNEL[^{]*{(.*?)\n}", f.source, re.DOTALL)
+    assert len(kernels) >= 5
+    for comment, body in kernels:
+        for local in re.findall(r"const \w+ (v\d+)\w*_i =", body):
+            assert f"{local} " in comment
+            assert re.search(rf"{local} .*: .*(3×|4|a number)", comment)
+    parts = "\n".join(comment for comment, _ in kernels)
+    for word in ("linear", "log_softmax", "here its max", "here its subtract, exp, sum", "here its log", "sum("):
+        assert word in parts
+
+
+def test_a_loop_of_very_many_operations_names_each_of_them() -> None:
+    def f(x: Any) -> Any:
+        for k in range(90):
+            x = x * (1 + k / 100)
+        return x
+
+    run = te.jit(f)
+    for _ in range(3):
+        run(2.0)
+    comment = re.search(r"/\* (v1 = multiply.*?) \*/", run.source, re.DOTALL)
+    assert comment is not None
+    assert comment[1].count("= multiply") == 90

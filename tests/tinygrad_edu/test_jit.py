@@ -10,6 +10,7 @@ import io
 import math
 import os
 import pickle
+import random
 import threading
 import tracemalloc
 import weakref
@@ -1330,6 +1331,60 @@ def test_a_scan_is_a_loop(n: int, before: int, executor: str) -> None:
         close(a, b, executor)
 
 
+def test_a_scan_stacks_a_parameter_that_is_returned(executor: str) -> None:
+    """One step returns the parameter itself; a scan, its values after every step."""
+    for before in (0, 5):
+        w = parameter(np.array([1.0, 2.0]))
+
+        @functools.partial(te.jit, executor=executor)
+        def step(x: Any, w: Tensor = w) -> Any:
+            w.assign(w.detach() * x)
+            return w, x
+
+        for _ in range(before):
+            step(np.array(1.0))
+        values, xs = step.scan(np.array([2.0, 3.0, 1.0, 0.5, 4.0, 1.0]))
+        np.testing.assert_array_equal(values.detach().data[:, 0], [2, 6, 6, 3, 12, 12])
+        np.testing.assert_array_equal(xs.data, [2, 3, 1, 0.5, 4, 1])
+        assert w.data.tolist() == [12, 24]
+        with pytest.raises(GradientError, match="no graph"):
+            values.sum().backward()
+
+
+def test_what_an_action_changes_is_put_back_when_a_scan_fails() -> None:
+    """Whoever asks for an action tells how to undo it: the engine knows nobody's attributes."""
+
+    class Clock:
+        time = 0
+
+        def tick(self) -> None:
+            if (capture := capturing()) is not None:
+                capture.action(self.tick, self.moment)
+            self.time += 1
+
+        def moment(self) -> Any:
+            time = self.time
+            return lambda: setattr(self, "time", time)
+
+    Clock.__module__ = "nn.clock"  # what a class of ours holds is not looked at
+    clock, table = Clock(), Tensor(THREE)
+
+    @jit
+    def f(i: Any) -> Any:
+        y = table[i].sum()
+        clock.tick()
+        return y
+
+    for _ in range(4):
+        f(np.array([0, 1]))
+    before = clock.time
+    f.scan(np.array([[0, 1], [1, 2]]))
+    assert clock.time == before + 2
+    with pytest.raises(IndexError):
+        f.scan(np.array([[0, 1], [0, 2], [1, 7]]))
+    assert clock.time == before + 3  # the first one is a call by itself, and done
+
+
 def test_a_scan_adds_gradients_up_from_none() -> None:
     w = parameter(2.0)
 
@@ -1463,6 +1518,121 @@ def test_program_source_and_what_is_not_there_yet() -> None:
     assert f.__name__ == "<lambda>"
     with pytest.raises(ValueError, match="executor is one of c, numpy"):
         te.jit(lambda x: x, executor="gpu")
+
+
+def test_the_program_after_one_call_is_the_simplified_one() -> None:
+    w = parameter(THREE)
+
+    @jit
+    def f(x: Any) -> Any:
+        (w * w).exp()  # for nothing
+        return (w * x).sum()
+
+    f(2.0)
+    first = str(f.program)
+    assert "exp" not in first
+    assert "read at every run" in first
+    warm(f, 2.0)
+    assert str(f.program) == first
+
+
+def test_constants_are_in_the_order_of_the_function() -> None:
+    """In another order, the C text would be another one in each process, and compiled anew."""
+
+    @jit
+    def f(x: Any) -> Any:
+        for k in range(30):
+            x = x + Tensor([1.0 * k, 2.0, 3.0])
+        return x
+
+    warm(f, THREE)
+    numbers = [v.index for v in f.program.constants]
+    assert len(numbers) == 30
+    assert numbers == sorted(numbers)
+
+
+def test_a_result_of_another_precision_is_compared_as_what_it_was_made_of(executor: str) -> None:
+    """A float32 that becomes float64 keeps the rounding errors of float32."""
+    numbers = np.random.default_rng(1).random((3, 1_000)).tolist()  # constants of the program
+    f = te.jit(lambda x: (x + Tensor(numbers).astype(np.float32)).sum(1).astype(np.float64), executor=executor)
+    for _ in range(4):
+        result = f(np.zeros(1_000, np.float32)).data
+        assert result.dtype == np.float64
+        np.testing.assert_allclose(result, np.sum(numbers, axis=1), rtol=1e-5)
+
+
+def test_a_warning_names_the_line_that_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    for call in (lambda f: warm(f, 1.0), lambda f: f.scan(np.ones(4))):
+        with pytest.warns(JitWarning, match="with NumPy") as caught:
+            call(te.jit(lambda x: x * 2))
+        assert [Path(w.filename).name for w in caught] == ["test_jit.py"]
+
+
+# ---- what changes outside ----------------------------------------------------------------------------------------
+
+ONES: set[Any] = {1, 2}
+MANY = [1.0] * 1_000
+NAMED: dict[int, float] = dict.fromkeys(range(500), 1.0)
+PLACES = np.arange(50_000)[::-1].copy()
+
+
+def test_a_change_in_a_set_a_long_list_or_dict_and_a_large_index_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = np.arange(50_000.0)
+    for f, x, change, back in (
+        (lambda x: x * (1 in ONES), 2.0, lambda: (ONES.remove(1), ONES.add(7)), lambda: (ONES.remove(7), ONES.add(1))),
+        (lambda x: x * MANY[700], 2.0, lambda: MANY.__setitem__(700, 5.0), lambda: MANY.__setitem__(700, 1.0)),
+        (lambda x: x * NAMED[300], 2.0, lambda: NAMED.update({300: 5.0}), lambda: NAMED.update({300: 1.0})),
+        (lambda x: x[PLACES][0], large, lambda: PLACES.__setitem__(0, 3), lambda: PLACES.__setitem__(0, 49_999)),
+    ):
+        run = jit(f)
+        warm(run, x)
+        assert replays(run, x)
+        before = f(Tensor(x)).item()
+        change()
+        try:
+            assert f(Tensor(x)).item() != before
+            assert run(x).item() == f(Tensor(x)).item()
+        finally:
+            back()
+        assert run(x).item() == before
+
+
+def test_a_long_list_with_equal_entries_is_the_same() -> None:
+    numbers = [float(k) for k in range(500)]
+    f = jit(lambda x: x * numbers[3])
+    warm(f, 1.0)
+    numbers[:] = [float(k) for k in range(500)]  # other objects
+    assert replays(f, 1.0)
+
+
+def test_draws_of_another_thread_are_its_own() -> None:
+    """The common generators move on whoever draws."""
+    stop, state = threading.Event(), np.random.get_state()  # noqa: NPY002
+
+    def draw() -> None:
+        while not stop.is_set():
+            random.random()
+            np.random.random()  # noqa: NPY002
+
+    other = threading.Thread(target=draw)
+    other.start()
+    try:
+        f = jit(lambda x: functools.reduce(lambda a, _: a + 1, range(300), x))
+        assert warm(f, 1.0).item() == 301
+        assert replays(f, 1.0)
+        with pytest.raises(JitError, match="drew a number"):
+            warm(jit(lambda x: x if random.random() < 2 else -x), 1.0)
+    finally:
+        stop.set()
+        other.join()
+    with pytest.raises(JitError, match="drew a number"):  # nobody else is there: it was the function, wherever it drew
+        warm(jit(lambda x: x if _coin() else -x), 1.0)
+    np.random.set_state(state)  # noqa: NPY002
+
+
+def _coin() -> Any:
+    return eval("__import__('random').random() < 2")  # a name that no search finds
 
 
 def test_what_is_looked_up_is_not_touched() -> None:

@@ -3,7 +3,8 @@
 calling.py    the function under jit: when to record, when to run
 arguments.py  what comes in, and what goes out
 version.py    one recording, and what runs it
-lookup.py     what the function looks up outside, and dice that it throws
+lookup.py     what the function looks up outside
+dice.py       random draws
 binding.py    what a program reads and writes outside
 recorder.py   what it does, written down
 program.py    the result: a flat list of operations

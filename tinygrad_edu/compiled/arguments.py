@@ -21,8 +21,10 @@ __all__ = [
     "barred",
     "form_of",
     "handed_out",
+    "in_stack",
     "is_data",
     "joined",
+    "one_row",
     "same_result",
     "shell_of",
     "stacked",
@@ -176,18 +178,22 @@ def same_result(a: Any, b: Any) -> bool:
     )
 
 
-def joined(parts: list[tuple[int, int, Any]]) -> Any:
-    """The results of the single steps and of the scans, as one stack."""
-    columns = [leaves(result) for _, _, result in parts]
-    joined = []
-    for k, first in enumerate(columns[0]):
-        if not isinstance(first, Tensor):
-            joined.append(first)
-            continue
-        rows = []
-        for (start, stop, _), column in zip(parts, columns, strict=True):
-            data = np.asarray(column[k]._data)
-            rows.append(data[None] if data.ndim == np.ndim(first._data) and stop == start + 1 else data)
-        whole = wrapped(np.concatenate(rows))
-        joined.append(barred(whole._data) if first._requires_grad else whole)
-    return rebuilt(parts[0][2], joined)
+def in_stack(t: Tensor, value: Any) -> Tensor:
+    """Results of a scan, in the place of the Tensor that one step returns; of a parameter, its values at each step."""
+    return barred(value) if t._requires_grad else wrapped(value)
+
+
+def one_row(result: Any) -> Any:
+    """The results of one step, as a stack of one."""
+    made = [in_stack(t, np.array(t._data)[None]) if isinstance(t, Tensor) else t for t in leaves(result)]
+    return rebuilt(result, made)
+
+
+def joined(parts: list[Any]) -> Any:
+    """Stacks, one after the other, as one."""
+    columns = zip(*map(leaves, parts), strict=True)
+    joined = [
+        in_stack(column[0], np.concatenate([t._data for t in column])) if isinstance(column[0], Tensor) else column[0]
+        for column in columns
+    ]
+    return rebuilt(parts[0], joined)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..tensor import wrapped
 from .lookup import Itself, asked
-from .program import Program
+from .program import Program, Value
 
 __all__ = ["Binding"]
 
@@ -62,12 +62,14 @@ class Binding:
 
     def _store(self, program: Program) -> list[str]:
         lines, k = ["def store(values):"], 0
+        fits = {place.key: i for i, (v, place) in enumerate(program.reads) if _in_c_order(v)}
         for place, v in program.writes:
             word = f"values[{k}]" if v is not None else "None"
             k += v is not None
             kind = place.key[0] if isinstance(place.key, tuple) else None
             if kind == "data":
-                lines.append(f"    {self._named('t', place.owner)}._data = {word}")
+                seen = f"seen[{fits[place.key]}] = " if place.key in fits and v is not None and _in_c_order(v) else ""
+                lines.append(f"    {seen}{self._named('t', place.owner)}._data = {word}")  # what is written fits again
             elif kind == "grad":
                 made = word if v is None else f"wrapped({word})"
                 lines.append(f"    {self._named('t', place.owner)}._grad = {made}")
@@ -106,6 +108,11 @@ class Binding:
             return _laid_out(value, strides)
         self.names["seen"][i] = value
         return value
+
+
+def _in_c_order(v: Value) -> bool:
+    """Then both executors make it so."""
+    return v.strides == np.empty(v.shape, v.dtype).strides
 
 
 def _laid_out(value: Any, strides: tuple[int, ...]) -> Any:

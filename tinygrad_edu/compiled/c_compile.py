@@ -1,12 +1,10 @@
-"""The C compiler: finds it, calls it, and keeps what it made in the user's cache folder.
+"""The C compiler: finds it, calls it, and keeps what it made in the cache folder (c_cache.py).
 
-A cached library is code that will be run: it is only taken from a folder that nobody else can write to, and only if
-its checksum is the one that was noted when it was made.
+A kept library is code that will be run: it is only taken if its checksum is the one that was noted when it was made.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import ctypes
 import hashlib
@@ -14,15 +12,13 @@ import importlib.util
 import os
 import shlex
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
-import warnings
 from functools import lru_cache
 from pathlib import Path
 
-from ..errors import TinygradEduError
+from .c_cache import CompileError, temporary_folder, thinned, usable_folder
 
 __all__ = ["CompileError", "compiled", "instructions"]
 
@@ -39,10 +35,6 @@ _FLAGS = (
     "-shared",
 )
 _SECONDS = 600  # a compiler that takes longer has been forgotten by its own machine
-
-
-class CompileError(TinygradEduError, RuntimeError):
-    """A program could not be compiled; the message is one line."""
 
 
 # ---- the compiler ------------------------------------------------------------------------------------------------
@@ -94,70 +86,7 @@ def _called(command: list[str]) -> str:
     return done.stdout
 
 
-# ---- the cache ---------------------------------------------------------------------------------------------------
-
-
-def cache_folder() -> Path:
-    """Where compiled programs are kept, not made yet."""
-    if chosen := os.environ.get("TINYGRAD_EDU_CACHE"):
-        return Path(chosen)
-    if chosen := os.environ.get("XDG_CACHE_HOME"):
-        return Path(chosen) / "tinygrad_edu" / "jit"
-    with contextlib.suppress(ImportError):
-        from platformdirs import user_cache_path
-
-        return Path(user_cache_path("tinygrad_edu", appauthor=False)) / "jit"
-    home = Path.home()
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "tinygrad_edu" / "jit"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", home)) / "tinygrad_edu" / "jit"
-    return home / ".cache" / "tinygrad_edu" / "jit"
-
-
-def _refusal(folder: Path) -> str:
-    """Why code must not be taken from this folder; "" if it may."""
-    found = folder.stat()  # of what a link points to
-    if not stat.S_ISDIR(found.st_mode):
-        return "is not a folder"
-    if os.name != "posix":
-        return ""
-    if found.st_uid != os.geteuid():
-        return "belongs to somebody else"
-    if folder.is_symlink() and folder.lstat().st_uid != os.geteuid():
-        return "is a link that somebody else made"
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return "can be written to by others (chmod go-w would mend that)"
-    return ""
-
-
-def _usable_folder() -> Path:
-    """The cache folder; or, if it cannot be used, one of this process, and a line that says so."""
-    try:
-        folder = cache_folder().absolute()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        reason = _refusal(folder)
-        if not reason and not os.access(folder, os.W_OK | os.X_OK):
-            reason = "cannot be written to"
-    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
-        folder, reason = Path(os.environ.get("TINYGRAD_EDU_CACHE", "the cache folder")), f"cannot be made: {error}"
-    return _temporary(f"{folder} {reason}") if reason else folder
-
-
-_of_this_process: list[Path] = []
-
-
-def _temporary(why: str) -> Path:
-    """A folder of this process alone."""
-    if not _of_this_process:
-        try:
-            folder = Path(tempfile.mkdtemp(prefix="tinygrad_edu_"))  # mode 0700
-        except OSError as error:
-            raise CompileError(f"{why}; and there is no temporary folder: {error}") from None
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        _of_this_process.append(folder)
-        warnings.warn(f"compiled programs are not kept: {why}", RuntimeWarning, stacklevel=2)
-    return _of_this_process[0]
+# ---- the library -------------------------------------------------------------------------------------------------
 
 
 def compiled(source: str, effort: str = "-O3") -> ctypes.CDLL:
@@ -166,15 +95,18 @@ def compiled(source: str, effort: str = "-O3") -> ctypes.CDLL:
     flags = [effort, *_FLAGS]
     if "__clang__" not in instructions():
         flags.append("-fno-tree-pre")  # gcc: with it, a loop that takes several maxima becomes no vector loop
+        # gcc 12 moves what two conditions share into their branches, and then makes a vector loop of it that is wrong:
+        # gradients of ELU were, and a program of tests/fuzz_jit.py (--seed 500 --only 785 --effort=-O3)
+        flags.append("-fno-thread-jumps")
     words = (source, " ".join(command), " ".join(flags), _traits(tuple(command)))
     key = hashlib.sha256("\0".join(words).encode()).hexdigest()
-    folder = _usable_folder()
+    folder = usable_folder()
     if library := _cached(folder, key):
         return library
     try:
         return _made(folder, key, source, command, flags)
     except OSError as error:  # the disk is full, or the folder has gone
-        other = _temporary(f"{folder}: {error}")
+        other = temporary_folder(f"{folder}: {error}")
     try:
         return _made(other, key, source, command, flags)
     except OSError as error:
@@ -191,9 +123,12 @@ def _cached(folder: Path, key: str) -> ctypes.CDLL | None:
         library = folder / f"{checksum[:32]}.so"
         if hashlib.sha256(library.read_bytes()).hexdigest() != checksum:
             return None
-    except (OSError, ValueError):
+        with contextlib.suppress(OSError):
+            for used in (folder / key, library):
+                os.utime(used)  # it goes last when the folder is thinned
+        return ctypes.CDLL(str(library))
+    except (OSError, ValueError):  # it is not there, or another process has deleted it by now
         return None
-    return _loaded(library)
 
 
 def _made(folder: Path, key: str, source: str, command: list[str], flags: list[str]) -> ctypes.CDLL:
@@ -208,11 +143,9 @@ def _made(folder: Path, key: str, source: str, command: list[str], flags: list[s
         note = Path(workshop) / "checksum"
         note.write_text(checksum, "ascii")
         os.replace(note, folder / key)
-    return _loaded(library)
-
-
-def _loaded(library: Path) -> ctypes.CDLL:
     try:
-        return ctypes.CDLL(str(library))
+        loaded = ctypes.CDLL(str(library))
     except OSError as error:
         raise CompileError(f"the compiled program cannot be loaded: {error}") from None
+    thinned(folder)
+    return loaded

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .c_lower import LOWER, Lowered
+from .c_lower import Lower, Lowered
 from .c_memory import Cell, contiguous, picked, viewed
 from .program import Instruction
 
-__all__ = ["lower_convolutions"]
+__all__ = ["CONVOLUTIONS"]
 
 Pair = tuple[int, int]
 
@@ -202,8 +202,11 @@ def _share_out(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
     return it.emit("moves", "pad", (0, inside), name, i.out.shape, g.dtype, params={"keys": [(), key]})
 
 
-def lower_convolutions() -> None:
-    """Adds these ops to the table of what can be lowered."""
-    LOWER.update(
-        conv=_conv, conv_dx=_conv_dx, conv_dw=_conv_dw, max_pool=_max_pool, top_places=_top_places, share_out=_share_out
-    )
+CONVOLUTIONS: dict[str, Lower] = {
+    "conv": _conv,
+    "conv_dx": _conv_dx,
+    "conv_dw": _conv_dw,
+    "max_pool": _max_pool,
+    "top_places": _top_places,
+    "share_out": _share_out,
+}

@@ -16,8 +16,7 @@ from .c_types import literal, name
 __all__ = ["Body", "Text", "loops", "moved", "sum_of"]
 
 Shape = tuple[int, ...]
-# Ops that look at an input once.  Not `where`: gcc 12 at -O3 gets "c ? v[i] : 0" wrong in short loops, unless v[i] is
-# read before (a test holds it).
+# Ops that look at an input once, and without a condition.
 _ONCE = {
     "add",
     "subtract",
@@ -103,7 +102,12 @@ class Body:
         return f"{x.home.name}[{index(self.strides[x], self.variables, x.offset)}]"
 
     def loads(self) -> list[str]:
-        """const float v3_at0 = v3[i];  for what is looked at more than once"""
+        """const float v3_at0 = v3[i];  for what is looked at more than once; for everything, where there are conditions
+
+        gcc 12 at -O3 gets "c ? v[i] * w[i] : 0" wrong in short loops, unless both are read before the first condition,
+        be it of another step: it moves what is used later into the branches (tests hold it).
+        """
+        most = 1 if all(step.op in _ONCE for step in self.kernel.steps) else 0
         count: dict[str, int] = {}
         cells: dict[str, list[Cell]] = {}
         for step in self.kernel.steps:
@@ -114,7 +118,7 @@ class Body:
                     cells.setdefault(entry, []).append(x)
         lines: list[str] = []
         for entry, found in cells.items():
-            if count[entry] > 1:
+            if count[entry] > most:
                 home = found[0].home
                 self.text.reads[home] = None
                 local = f"{home.name}_at{len(lines)}"

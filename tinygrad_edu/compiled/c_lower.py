@@ -2,7 +2,8 @@
 
 An op that only looks at its input becomes a Cell, and no step at all.  An op along axes becomes several steps: a
 softmax is a maximum, a difference, an exponential, a sum and a quotient.  What has no form in C stays as it is, and
-is run by NumPy in between: a host step.
+is run by NumPy in between: a host step.  Here are the ops that work entry by entry; the others are in c_axes.py,
+c_matrices.py, c_moves.py and c_conv.py.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,9 +21,11 @@ from .c_memory import Cell, Home, contiguous, viewed
 from .c_types import NAMES, Machine
 from .program import Derived, Instruction, Program, Value
 
-__all__ = ["LOWER", "Lowered", "Step", "lowered"]
+__all__ = ["Lower", "Lowered", "Step", "lowered", "memory_order", "reordered"]
 
 Shape = tuple[int, ...]
+Lower: TypeAlias = "Callable[[Lowered, Instruction, list[Any]], Cell | None]"
+"""lower(it, instruction, inputs) -> where its value is, after steps that make it; None: this one has no form in C"""
 
 
 @dataclass(eq=False, slots=True)
@@ -41,6 +44,7 @@ class Step:
     cast: Any = None
     source: Instruction | None = None
     reads: tuple[Cell, ...] = ()  # further Cells that it needs, as an index
+    part_of: Instruction | None = None  # what it was lowered from; None: it copies a result
 
     def cells(self) -> list[Cell]:
         return [x for x in (*self.inputs, *self.reads) if isinstance(x, Cell)]
@@ -52,6 +56,7 @@ class Lowered:
 
     program: Program
     machine: Machine
+    table: dict[str, Lower]  # of the ops that do not work entry by entry
     steps: list[Step] = field(default_factory=list)
     cells: dict[Value, Any] = field(default_factory=dict)  # a Cell, or a number for a 0-d constant
     inputs: list[Cell] = field(default_factory=list)  # arguments, reads, draws: slots 0, 1, …
@@ -59,9 +64,8 @@ class Lowered:
     derived: list[tuple[int, Cell, Any, Cell]] = field(default_factory=list)  # (constant, its source, make, its Cell)
     outputs: list[Cell] = field(default_factory=list)  # of kept(): the last slots
     names: set[str] = field(default_factory=set)  # of the homes that steps fill
-    tops: dict[Home, Any] = field(
-        default_factory=dict
-    )  # the largest places of windows: (x, y, one Cell for each place)
+    tops: dict[Home, Any] = field(default_factory=dict)  # largest places of windows: (x, y, one Cell for each place)
+    now: Instruction | None = None  # what is being lowered
 
     def emit(
         self, kind: str, op: str, inputs: tuple[Any, ...], name: str, shape: Shape, dtype: Any, **more: Any
@@ -72,7 +76,7 @@ class Lowered:
             name += "_"
         self.names.add(name)
         out = Cell(Home(name, dtype, math.prod(shape)), shape, contiguous(shape))
-        self.steps.append(Step(kind, op, inputs, out, **more))
+        self.steps.append(Step(kind, op, inputs, out, part_of=self.now, **more))
         return out
 
     def entries(self, op: str, *inputs: Any, name: str, dtype: Any, source: Any = None, **params: Any) -> Cell:
@@ -82,9 +86,9 @@ class Lowered:
 
     def spread(self, op: str, inputs: tuple[Any, ...], name: str, shape: Shape, dtype: Any, **more: Any) -> Cell:
         """A step that works entry by entry.  Its result lies in memory as its largest input does."""
-        axes = _memory_order(inputs, shape)
+        axes = memory_order(inputs, shape)
         own = tuple(shape[k] for k in axes)
-        words = tuple(_along(x, shape, axes) if isinstance(x, Cell) else x for x in inputs)
+        words = tuple(reordered(x, shape, axes) if isinstance(x, Cell) else x for x in inputs)
         out = self.emit("entries", op, words, name, own, dtype, **more)
         strides = [0] * len(shape)
         for k, s in zip(axes, out.strides, strict=True):
@@ -98,7 +102,7 @@ class Lowered:
         return self.emit("entries", "copy", (x,), name, x.shape, x.dtype, cast=x.dtype, source=source)
 
 
-def _memory_order(inputs: tuple[Any, ...], shape: Shape) -> list[int]:
+def memory_order(inputs: tuple[Any, ...], shape: Shape) -> list[int]:
     """The axes that are longer than 1, from the one with the largest steps in memory to the one with the smallest."""
     axes = [k for k, n in enumerate(shape) if n != 1]
     for x in inputs:
@@ -109,15 +113,15 @@ def _memory_order(inputs: tuple[Any, ...], shape: Shape) -> list[int]:
     return axes
 
 
-def _along(x: Cell, shape: Shape, axes: list[int]) -> Cell:
+def reordered(x: Cell, shape: Shape, axes: list[int]) -> Cell:
     """x broadcast to a shape, with its axes in another order."""
     strides = x.along(shape)
     return Cell(x.home, tuple(shape[k] for k in axes), tuple(strides[k] for k in axes), x.offset)
 
 
-def lowered(program: Program, machine: Machine) -> Lowered:
+def lowered(program: Program, machine: Machine, table: dict[str, Lower]) -> Lowered:
     """The program as steps."""
-    it = Lowered(program, machine)
+    it = Lowered(program, machine, table)
     values = [*program.arguments, *(v for v, _ in program.reads), *(v for v, _ in program.draws)]
     carried = {v for v, _ in program.carried()}  # what a run hands on is in C order, as everything that is kept
     for slot, v in enumerate(values):
@@ -131,8 +135,9 @@ def lowered(program: Program, machine: Machine) -> Lowered:
             home = Home(repr(v), sample.dtype, sample.size, slot=len(values) + len(it.constants))
             it.cells[v] = Cell(home, v.shape, contiguous(v.shape))
             it.constants.append((it.cells[v], sample))
-    for instruction in program.code:
-        it.cells[instruction.out] = _lower(it, instruction)
+    for it.now in program.code:
+        it.cells[it.now.out] = _lower(it, it.now)
+    it.now = None
     _keep(it, len(values) + len(it.constants))
     _drop_unused(it)
     return it
@@ -169,7 +174,7 @@ def _keep(it: Lowered, slot: int) -> None:
         taken = isinstance(x, Cell) and x.home.slot is not None
         if not isinstance(x, Cell) or taken or id(x.home) not in made or not x.is_whole():
             axes = [j for j, n in enumerate(v.shape) if n != 1]
-            source = _along(x, v.shape, axes) if isinstance(x, Cell) else x
+            source = reordered(x, v.shape, axes) if isinstance(x, Cell) else x
             own = tuple(v.shape[j] for j in axes)
             home = it.emit("entries", "copy", (source,), f"{v!r}_kept{k}", own, v.dtype, cast=v.dtype).home
             x = Cell(home, v.shape, contiguous(v.shape))
@@ -187,8 +192,8 @@ def _lower(it: Lowered, i: Instruction) -> Any:
             look = viewed(i.op.name, inputs[0], {**i.params, "shape": i.out.shape} if "shape" in i.params else i.params)
             if look is not None:
                 return look
-        lower = LOWER.get(i.op.name)
-        found = lower(it, i, inputs) if lower else _entries(it, i, inputs) if i.op.elementwise else None
+        lower = it.table.get(i.op.name) or (_entries if i.op.elementwise else None)
+        found = lower(it, i, inputs) if lower else None
         if found is not None:
             if found.shape != i.out.shape or found.dtype != i.out.dtype:
                 raise AssertionError(f"{i.op.name}: {found.shape} {found.dtype}, not {i.out.shape} {i.out.dtype}")
@@ -212,6 +217,8 @@ def _host(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell:
 def _entries(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
     """An elementwise op."""
     op, out = i.op.name, i.out.dtype
+    if op == "full_like":
+        return _full_like(it, i)
     dtype = computed_in(op, inputs, i.weak, out)
     if dtype is None or (op == "astype" and out.kind in "iu" and inputs[0].dtype.kind == "f"):
         return None  # of a real number too large for an integer, C says nothing
@@ -249,305 +256,24 @@ def _power(it: Lowered, i: Instruction, inputs: list[Any], dtype: np.dtype[Any])
             return it.entries("square", x, **options)
         if n == 1:
             return it.entries("copy", x, **options)
+        if n == 0.5 and (x.ndim or i.op.name == "float_power"):  # NumPy: (-inf) ** 0.5 is NaN, but of one number
+            return it.entries("sqrt", x, **options)
         if n == -1:
             return it.entries("reciprocal", x, **options)
         if n == 3:
             square = it.entries("square", x, name=f"{i.out!r}_square", dtype=dtype)
             return it.entries("multiply", square, x, **options)
+    if isinstance(n, Cell) and n.size == 1 and isinstance(x, Cell) and x.ndim:  # the same, as long as n is 0.5
+        half = it.spread("equal", (n, 0.5), f"{i.out!r}_half", n.shape, np.bool_, cast=dtype)
+        root = it.entries("sqrt", x, name=f"{i.out!r}_root", dtype=dtype)
+        return it.entries(
+            "where", half, root, it.entries("power", x, n, **options | {"name": f"{i.out!r}_power"}), **options
+        )
     return it.entries("power", x, n, **options)
 
 
-# ---- along axes ------------------------------------------------------------------------------------------------
-
-
-def _reduced(shape: Shape, axis: Shape, keepdims: bool) -> Shape:
-    axis = tuple(a % len(shape) for a in axis)
-    if keepdims:
-        return tuple(1 if k in axis else n for k, n in enumerate(shape))
-    return tuple(n for k, n in enumerate(shape) if k not in axis)
-
-
-def reduce_step(
-    it: Lowered, op: str, x: Cell, axis: Any, keepdims: bool, name: str, dtype: Any, source: Any = None
-) -> Cell:
-    """sum, max, min or prod of x along axes."""
-    axis = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
-    shape = _reduced(x.shape, axis, keepdims)
-    axis = tuple(a % x.ndim for a in axis)
-    axes = _memory_order((x,), x.shape)
-    summed = tuple(j for j, k in enumerate(axes) if k in axis)
-    kept = [k for k in axes if k not in axis]
-    own = tuple(x.shape[k] for k in kept)
-    out = it.emit("reduce", op, (_along(x, x.shape, axes),), name, own, dtype, params={"axis": summed}, source=source)
-    where = dict(zip(kept, out.strides, strict=True))
-    strides = [where.get(k, 0) for k in range(x.ndim) if keepdims or k not in axis]
-    return Cell(out.home, shape, tuple(strides))
-
-
-def _reduction(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
-    x, op = inputs[0], i.op.name
-    if not isinstance(x, Cell) or set(i.params) != {"axis", "keepdims"}:
-        return None
-    if op in ("max", "min") and (x.dtype.kind not in "fiu" or 0 in x.shape):
-        return None
-    return reduce_step(it, op, x, i.params["axis"], i.params["keepdims"], repr(i.out), i.out.dtype, i)
-
-
-def _below_top(it: Lowered, x: Cell, axis: Any, name: str, dtype: Any) -> tuple[Cell, Cell]:
-    """x - max x, whose exp cannot overflow, and max x; infinite maxima count as 0."""
-    if x.dtype != dtype:
-        x = it.entries("astype", x, name=f"{name}_x", dtype=dtype)
-    top = reduce_step(it, "max", x, axis, True, f"{name}_max", dtype)
-    finite = it.spread("isfinite", (top,), f"{name}_finite", top.shape, np.bool_, cast=np.dtype(dtype))
-    top = it.entries("where", finite, top, 0.0, name=f"{name}_top", dtype=dtype)
-    return it.entries("subtract", x, top, name=f"{name}_below", dtype=dtype), top
-
-
-def _soft(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
-    """softmax, log_softmax, logsumexp"""
-    x, dtype, name, axis = inputs[0], i.out.dtype, repr(i.out), i.params["axis"]
-    if not isinstance(x, Cell) or dtype.kind != "f" or 0 in x.shape or x.dtype.kind == "b":
-        return None
-    below, top = _below_top(it, x, axis, name, dtype)
-    e = it.entries("exp", below, name=f"{name}_exp", dtype=dtype)
-    total = reduce_step(it, "sum", e, axis, True, f"{name}_sum", dtype)
-    if i.op.name == "softmax":
-        return it.entries("divide", e, total, name=name, dtype=dtype, source=i)
-    log = it.entries("log", total, name=f"{name}_log", dtype=dtype)
-    if i.op.name == "log_softmax":
-        return it.entries("subtract", below, log, name=name, dtype=dtype, source=i)
-    y = it.entries("add", log, top, name=name, dtype=dtype, source=i)
-    return y if i.params["keepdims"] else viewed("reshape", y, {"shape": i.out.shape})
-
-
-def _quadratic(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
-    """(1/S) Σ ½ (a - y)²"""
-    a, y = inputs
-    dtype, name = i.out.dtype, repr(i.out)
-    if dtype.kind != "f" or not isinstance(a, Cell) or np.result_type(a.dtype, getattr(y, "dtype", type(y))) != dtype:
-        return None
-    examples = a.shape[0] if a.ndim > 1 else 1
-    error = it.entries("subtract", a, y, name=f"{name}_error", dtype=dtype)
-    square = it.entries("square", error, name=f"{name}_square", dtype=dtype)
-    total = reduce_step(it, "sum", square, None, False, f"{name}_sum", dtype)
-    return it.entries("multiply", total, 0.5 / examples, name=name, dtype=dtype, source=i)
-
-
-# ---- products ----------------------------------------------------------------------------------------------------
-
-
-BLAS_FROM = 1_000_000  # multiplications: fewer are faster in loops of our own
-
-
-def layout(x: Cell) -> tuple[int, int] | None:
-    """How BLAS is told of a matrix: (111, from row to row), or (112, from column to column); None: it cannot be."""
-    (m, n), (s, t) = x.shape[-2:], x.strides[-2:]
-    if t == 1 and s >= n:
-        return 111, s
-    if s == 1 and t >= m:
-        return 112, t
-    return None
-
-
-def _too_large(it: Lowered, shape: Shape, inner: int) -> bool:
-    """A product that only BLAS does well, where it cannot be called: NumPy does it."""
-    return not it.machine.blas and math.prod(shape[-2:]) * inner >= 4 * BLAS_FROM
-
-
-def product_step(it: Lowered, a: Cell, b: Cell, name: str, dtype: Any, source: Any = None) -> Cell:
-    """(…, M, K) times (…, K, N)"""
-    a, b = (
-        x if x.dtype == dtype else it.entries("astype", x, name=f"{name}_{w}", dtype=dtype)
-        for x, w in ((a, "x"), (b, "y"))
-    )
-    (m, k), n = a.shape[-2:], b.shape[-1]
-    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    if it.machine.blas and m * n * k >= BLAS_FROM:
-        a, b = (x if layout(x) else it.whole(x, f"{name}_{w}") for x, w in ((a, "x"), (b, "y")))
-        return it.emit("blas", "matmul", (a, b), name, (*batch, m, n), dtype, source=source)
-    if not (b.strides[-1] == 1 or n == 1 or (a.strides[-1] == b.strides[-2] == 1 and k >= 32)):
-        b = it.whole(b, f"{name}_y")
-    return it.emit("product", "matmul", (a, b), name, (*batch, m, n), dtype, source=source)
-
-
-def _matmul(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
-    a, b = inputs
-    if i.out.dtype.kind != "f" or not all(isinstance(x, Cell) and x.ndim and x.size for x in inputs):
-        return None
-    if _too_large(it, i.out.shape, a.shape[-1]):
-        return None
-    a = Cell(a.home, (1, *a.shape), (0, *a.strides), a.offset) if a.ndim == 1 else a
-    b = Cell(b.home, (*b.shape, 1), (*b.strides, 1), b.offset) if b.ndim == 1 else b
-    z = product_step(it, a, b, repr(i.out), i.out.dtype, i)
-    return z if z.shape == i.out.shape else viewed("reshape", z, {"shape": i.out.shape})
-
-
-def _linear(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
-    """x wᵀ + b, one example a row"""
-    x, w, b = inputs
-    if i.out.dtype.kind != "f" or not all(isinstance(a, Cell) and a.size for a in inputs) or w.ndim != 2:
-        return None
-    if b.ndim > 1:
-        return None
-    if _too_large(it, i.out.shape, x.shape[-1]):
-        return None
-    rows = math.prod(x.shape[:-1])
-    if x.ndim != 2:
-        flat = viewed("reshape", x, {"shape": (rows, x.shape[-1])})
-        x = flat or viewed("reshape", it.whole(x, f"{i.out!r}_x"), {"shape": (rows, x.shape[-1])})
-    turned = Cell(w.home, w.shape[::-1], w.strides[::-1], w.offset)
-    dtype = np.result_type(x.dtype, w.dtype)
-    if dtype.kind != "f":
-        return None
-    z = product_step(it, x, turned, f"{i.out!r}_product", dtype)
-    z = it.entries("add", z, b, name=repr(i.out), dtype=i.out.dtype, source=i)
-    return z if z.shape == i.out.shape else viewed("reshape", z, {"shape": i.out.shape})
-
-
-# ---- entries that move ---------------------------------------------------------------------------------------------
-# "moves": parts of the result, one after the other: (where, what), with what a Cell or a number
-
-
-def moves(it: Lowered, i: Instruction, parts: list[tuple[Any, Any]], name: str = "") -> Cell:
-    """A result that is put together of parts: each is a pair (key, what), written to result[key]."""
-    sources = tuple(what for _, what in parts)
-    keys = [key for key, _ in parts]
-    return it.emit(
-        "moves", i.op.name, sources, name or repr(i.out), i.out.shape, i.out.dtype, source=i, params={"keys": keys}
-    )
-
-
-def _reshape(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
-    """A reshape that is no view: the entries are put in order first."""
-    x = inputs[0]
-    if not isinstance(x, Cell):
-        return None
-    whole = it.whole(x, f"{i.out!r}_x", i)
-    return viewed("reshape", whole, {"shape": i.out.shape})
-
-
-def _concatenate(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
-    axis, start, parts = i.params["axis"], 0, []
-    for x in inputs:
-        if not isinstance(x, Cell):
-            return None
-        stop = start + x.shape[axis]
-        parts.append(((*(slice(None),) * (axis % x.ndim), slice(start, stop)), x))
-        start = stop
-    return moves(it, i, parts)
-
-
-def _is_basic(key: Any) -> bool:
-    parts = key if isinstance(key, tuple) else (key,)
-    return all(k is None or k is Ellipsis or type(k) is int or isinstance(k, slice) for k in parts)
-
-
-def _setitem(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
-    x, y = inputs
-    key = i.params["key"]
-    if not isinstance(x, Cell) or not _is_basic(key) or not _same_kind(y, x.dtype):
-        return None
-    return moves(it, i, [((), x), (key, y)])
-
-
-def _same_kind(y: Any, dtype: np.dtype[Any]) -> bool:
-    return (isinstance(y, (int, float)) and dtype.kind == "f") or getattr(y, "dtype", None) == dtype
-
-
-def _scatter_add(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
-    g, key = inputs[0], i.params["key"]
-    if not isinstance(g, Cell):
-        return None
-    if _is_basic(key):
-        return moves(it, i, [((), 0), (key, g)])
-    rows = _rows(it, i, len(i.out.shape))
-    if rows is None:
-        return None
-    return it.emit("scatter", "scatter_add", (g,), repr(i.out), i.out.shape, i.out.dtype, source=i, reads=rows)
-
-
-def _getitem(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
-    x = inputs[0]
-    rows = _rows(it, i, x.ndim) if isinstance(x, Cell) and x.ndim else None
-    if rows is None:
-        return None
-    return it.emit("gather", "getitem", (x,), repr(i.out), i.out.shape, i.out.dtype, source=i, reads=rows)
-
-
-def _rows(it: Lowered, i: Instruction, ndim: int) -> tuple[Cell, ...] | None:
-    """The integer arrays that are the whole key, if it is made of such, of one shape: for the first axis, …"""
-    key = i.params["key"]
-    parts = key if isinstance(key, tuple) else (key,)
-    if not 0 < len(parts) <= ndim:
-        return None
-    cells = [_index(it, i, k, part) for k, part in enumerate(parts)]
-    found = tuple(x for x in cells if x is not None)
-    return found if len(found) == len(parts) and len({x.shape for x in found}) == 1 else None
-
-
-def _index(it: Lowered, i: Instruction, k: int, key: Any) -> Cell | None:
-    """An integer array that is part of a key."""
-    if isinstance(key, Derived):
-        cell = it.cells[key.source]
-        if not isinstance(cell, Cell):
-            return None
-        if key.make is np.array and cell.dtype.kind == "i":
-            return cell
-        return _made_before(it, i, k, key, cell)
-    if not isinstance(key, np.ndarray) or key.dtype.kind != "i" or not key.ndim:
-        return None
-    home = Home(f"{i.out!r}_key{k}", np.dtype(np.int64), key.size)
-    cell = Cell(home, key.shape, contiguous(key.shape))
-    home.slot = len(it.inputs) + len(it.constants)
-    it.constants.append((cell, np.ascontiguousarray(key, dtype=np.int64)))
-    return cell
-
-
-def _made_before(it: Lowered, i: Instruction, k: int, key: Derived, source: Cell) -> Cell | None:
-    """An index that Python makes of an argument, and checks, before the run begins."""
-    slot = source.home.slot
-    if slot is None or slot >= len(it.inputs) or not source.shape:
-        return None
-    for _, of, make, cell in it.derived:
-        if (
-            make is key.make
-            and of.home is source.home
-            and (of.shape, of.strides, of.offset) == (source.shape, source.strides, source.offset)
-        ):
-            return cell
-    sample = key.make(np.array(key.source.sample))
-    if not isinstance(sample, np.ndarray) or sample.dtype.kind != "i" or not sample.ndim:
-        return None
-    home = Home(f"{i.out!r}_key{k}", np.dtype(np.int64), sample.size)
-    cell = Cell(home, sample.shape, contiguous(sample.shape))
-    home.slot = len(it.inputs) + len(it.constants)
-    it.derived.append((len(it.constants), source, key.make, cell))
-    it.constants.append((cell, np.array(sample, np.int64, order="C")))
-    return cell
-
-
-def _full_like(it: Lowered, i: Instruction, inputs: list[Any]) -> Cell | None:
+def _full_like(it: Lowered, i: Instruction) -> Cell | None:
     if expression("full_like", [], i.out.dtype, i.params) is None:
         return None
     params = {"value": i.params["value"]}
     return it.spread("full_like", (), repr(i.out), i.out.shape, i.out.dtype, cast=i.out.dtype, source=i, params=params)
-
-
-LOWER: dict[str, Callable[[Lowered, Instruction, list[Any]], Cell | None]] = {
-    "sum": _reduction,
-    "prod": _reduction,
-    "max": _reduction,
-    "min": _reduction,
-    "softmax": _soft,
-    "log_softmax": _soft,
-    "logsumexp": _soft,
-    "quadratic_cost": _quadratic,
-    "matmul": _matmul,
-    "linear": _linear,
-    "reshape": _reshape,
-    "concatenate": _concatenate,
-    "setitem": _setitem,
-    "scatter_add": _scatter_add,
-    "getitem": _getitem,
-    "full_like": _full_like,
-}

@@ -13,7 +13,8 @@ import re
 
 from .c_kernels import Kernel
 from .c_loops import Body, Text, index, sum_of
-from .c_lower import Step, layout
+from .c_lower import Step
+from .c_matrices import layout
 from .c_memory import Cell, contiguous
 from .c_types import Machine, name
 
@@ -37,13 +38,13 @@ def vectors(body: str) -> str:
 
 
 _ATTRIBUTE = """\
-/* A sum of products may be taken in any order, and multiplied and added in one step.  Nothing else may. */
+/* Numbers may be multiplied and added in one step, here and nowhere else.  A sum begins with 0: 0 + -0 is 0. */
 #ifdef __clang__
 #define SUM_OF_PRODUCTS __attribute__((noinline))
-#define IN_ANY_ORDER _Pragma("clang fp reassociate(on) contract(fast)")
+#define IN_ONE_STEP _Pragma("clang fp contract(fast)")
 #else
-#define SUM_OF_PRODUCTS __attribute__((noinline, optimize("fp-contract=fast", "associative-math", "no-signed-zeros")))
-#define IN_ANY_ORDER
+#define SUM_OF_PRODUCTS __attribute__((noinline, optimize("fp-contract=fast")))
+#define IN_ONE_STEP
 #endif
 """
 
@@ -197,7 +198,7 @@ def _row_block(block: str, x: Cell, y: Cell, inner: tuple[int, ...], rows: int, 
 /* {rows} rows of x times {wide} columns of y, {lanes} at a time */
 SUM_OF_PRODUCTS static void {block}(const {t} *restrict x, const {t} *restrict y, {t} *restrict z)
 {{
-  IN_ANY_ORDER
+  IN_ONE_STEP
   {vector} sum[{rows}][{columns}];
   memset(sum, 0, sizeof sum);{loops} {{
     {vector} piece[{columns}];
@@ -222,7 +223,7 @@ def _dot_block(block: str, x: Cell, y: Cell, rows: int, columns: int, lanes: int
 /* {rows} rows of x times {columns} columns of y, {lanes} products at a time */
 SUM_OF_PRODUCTS static void {block}(const {t} *restrict x, const {t} *restrict y, {t} *restrict z)
 {{
-  IN_ANY_ORDER
+  IN_ONE_STEP
   {vector} sum[{rows}][{columns}];
   memset(sum, 0, sizeof sum);
   for (int k = 0; k < {full}; k += {lanes})
@@ -350,7 +351,7 @@ def _adding_block(
 /* {rows} output channels times {columns} weights of a row: {length} products each */
 SUM_OF_PRODUCTS static void {block}(const {t} *restrict g, const {t} *restrict x, {t} *restrict z)
 {{
-  IN_ANY_ORDER
+  IN_ONE_STEP
   {vector} sum[{rows}][{columns}];
   memset(sum, 0, sizeof sum);
   for (int k = 0; k < {full}; k += {lanes})

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .c_conv import lower_convolutions
+from .c_axes import ALONG_AXES
+from .c_conv import CONVOLUTIONS
 from .c_helpers import helpers
 from .c_kernels import Kernel, kernels, planned
 from .c_loops import Text, loops, moved
 from .c_lower import Lowered, Step, lowered
+from .c_matrices import MATRICES
 from .c_memory import Home
+from .c_moves import MOVES
 from .c_products import blas, by_blas, product, vectors, weight_gradient
 from .c_rows import gathered, scattered
 from .c_types import Machine, name
@@ -40,8 +43,7 @@ class Plan:
 
 def planned_source(program: Program, machine: Machine) -> Plan:
     """The program as C."""
-    lower_convolutions()
-    it = lowered(program, machine)
+    it = lowered(program, machine, ALONG_AXES | MATRICES | MOVES | CONVOLUTIONS)
     found = [k for k in kernels(it) if k.steps]
     plan = Plan(it)
     plan.nbytes = planned(it, found, RESERVED)
@@ -230,10 +232,19 @@ def _plain(text: str) -> str:
 
 
 def _comments(kernel: Kernel) -> list[str]:
-    """The lines of the program that a kernel does."""
-    lines = [described(s.source) for s in kernel.steps if s.source is not None]
-    lines = list(dict.fromkeys(lines)) or [f"{s.out.home.name} = {s.op}" for s in kernel.steps]
-    return lines if len(lines) <= 60 else [*lines[:3], f"… {len(lines) - 4} more …", lines[-1]]
+    """The lines of the program that a kernel does; of those that take several loops, what it does of them."""
+    parts: dict[Instruction, list[str]] = {}
+    copies = []
+    for step in kernel.steps:
+        if step.part_of is None:
+            copies.append(f"{step.out.home.name}: a copy, which is handed out")
+        else:
+            parts.setdefault(step.part_of, []).append(step.op)
+    lines = []
+    for i, ops in parts.items():
+        whole = i.op.elementwise or ops == [i.op.name]
+        lines.append(described(i) + ("" if whole else f"; here its {', '.join(dict.fromkeys(ops))}"))
+    return [*lines, *copies]
 
 
 def described(i: Instruction) -> str:

@@ -17,8 +17,8 @@ import sys
 import threading
 import time
 import types
-import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial, update_wrapper
 from html import escape
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
@@ -31,19 +31,20 @@ from ..errors import DtypeError, JitError, ShapeError
 from ..graph import Watcher, differentiating, recording
 from ..tensor import Tensor
 from ..tree import leaves, rebuilt
-from .arguments import form_of, handed_out, is_data, joined, stacked
-from .lookup import Dice, arrays_in, looked_up, numbers_of
+from .arguments import form_of, handed_out, is_data, joined, one_row, stacked
+from .dice import Dice
+from .lookup import arrays_in, looked_up, numbers_of
 from .numpy_executor import NumPyExecutor
-from .plan import Different
+from .plan import Different, simplified
 from .program import Program
 from .recorder import Recorder
-from .version import PATIENCE, JitWarning, Version
+from .version import PATIENCE, JitWarning, Version, warn
 
 __all__ = ["Jit", "JitWarning", "jit"]
 
 EXECUTORS = ("c", "numpy")
 _MOST = 64  # recordings of one form of arguments, and forms, that are kept
-_SMALL = 10_000  # bytes of an array that is looked at before every run
+_SMALL = 1_000_000  # bytes of an array that is looked at before every run
 _PAUSE = 0.5  # seconds
 _WAITING = 8  # of those that wait for their second run
 
@@ -122,8 +123,8 @@ class Jit:
         return Jit, (self.function, self.executor, self.check)  # a copy records for itself
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(recording.get(), Watcher):
-            return self.function(*args, **kwargs)  # somebody looks at every op: detect_anomaly()
+        if not isinstance(recording.get(), bool):
+            return self.function(*args, **kwargs)  # a Watcher looks at every op: detect_anomaly()
         if capturing() is not None:
             return self.function(*args, **kwargs)  # part of the function that is being recorded
         if differentiating.get():
@@ -166,13 +167,13 @@ class Jit:
                 version = next((v for v in self._versions.get(form, ()) if v.trusted and v.applies() is not None), None)
                 once_more = version is not ran  # does it apply after its own run?  (Not where a gradient was None.)
                 if watched or version is None or once_more:
-                    parts.append((k, k + 1, self(*rows)))
+                    parts.append(one_row(self(*rows)))
                     ran, k = version, k + 1
                     continue
                 self.latest = version
                 m = min(n - k, version.chunk(), at_once)
                 start = time.perf_counter()
-                parts.append((k, k + m, version.scan([a[k : k + m] for a in stacks], m)))
+                parts.append(version.scan([a[k : k + m] for a in stacks], m))
                 at_once = max(1, int(m * _PAUSE / max(time.perf_counter() - start, 1e-6)))
                 k += m
         return joined(parts)
@@ -180,7 +181,8 @@ class Jit:
     @property
     def program(self) -> Program:
         """What was recorded at the latest call."""
-        return self._known().program
+        latest = self._known()
+        return latest.program if latest.trusted else simplified(replace(latest.program))
 
     @property
     def source(self) -> str:
@@ -207,7 +209,7 @@ class Jit:
         """In a notebook: the line, the program, and what it became."""
         parts = [f"<code>{escape(repr(self))}</code>"]
         if (latest := self.latest) is not None:
-            parts.append(f"<details><summary>program</summary><pre>{escape(str(latest.program))}</pre></details>")
+            parts.append(f"<details><summary>program</summary><pre>{escape(str(self.program))}</pre></details>")
             if latest.trusted:
                 language = "C" if self.executor_name == "c" else "Python"
                 parts.append(f"<details><summary>{language}</summary><pre>{escape(self.source)}</pre></details>")
@@ -260,10 +262,10 @@ class Jit:
                 inputs.append(x)
             own_leaves = [x for x in inputs if not isinstance(x, Tensor)]
             own_args, own_kwargs = rebuilt((args, kwargs), inputs)
-            questions = looked_up(self.function, own_leaves)
+            questions, names = looked_up(self.function, own_leaves)
             for question, answer, _ in questions:
                 recorder.guard(question, answer)
-            dice = Dice(questions)
+            dice = Dice(questions, names)
             result = self.function(*own_args, **own_kwargs)
             dice.check(recorder.program.draws)
             read = {id(a) for a in recorder.arrays.values()}  # every run reads these anyway; the others are looked at
@@ -292,9 +294,9 @@ class Jit:
         self._thin(new)
         self._recorded += new.patience == PATIENCE and not new.trusted
         if self._recorded == _WAITING + 1:
-            warnings.warn(
+            warn(
                 f"jit records {name} again and again, because numbers or objects that it looks up, or arguments that "
-                f"are no arrays, keep changing: pass them as arrays", JitWarning, stacklevel=3,
-            )  # fmt: skip
+                f"are no arrays, keep changing: pass them as arrays"
+            )
         self.latest = new if new.trusted or self.latest is None else self.latest
         return handed_out(result)

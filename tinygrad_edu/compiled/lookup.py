@@ -9,7 +9,7 @@ are asked for by what is in them, where a program does not read them anyway.
 from __future__ import annotations
 
 import functools
-import random
+import operator
 import sys
 import types
 from collections import deque
@@ -20,12 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import JitError
-
-__all__ = ["Dice", "Itself", "arrays_in", "asked", "looked_up", "numbers_of"]
+__all__ = ["Itself", "Question", "arrays_in", "asked", "looked_up", "numbers_of"]
 
 _SIMPLE = (int, float, complex, str, bytes, type(None))
-_MOST = 100  # entries of a list that are asked for
+_MOST = 100  # entries of a list that are asked for, each by what is in it
+_LONG = 10_000  # entries of a longer one: by which objects they are
 _FAR = 10_000  # things that are searched
 _HERE = str(Path(__file__).parents[1])
 _PACKAGES = ("tinygrad_edu", "nn", "numpy")
@@ -35,13 +34,14 @@ _METHODS = (types.FunctionType, staticmethod, classmethod, property, functools.c
 Question = tuple[Callable[[], Any], Any, str]
 
 
-def looked_up(function: Any, arguments: list[Any]) -> list[Question]:
-    """(question, answer, what it is called) for all that the function, called with these arguments, may look up."""
+def looked_up(function: Any, arguments: list[Any]) -> tuple[list[Question], set[str]]:
+    """(question, answer, what it is called) for all that the function, called with these arguments, may look up; and
+    the names in its code."""
     search = _Search()
     search.thing(function)
     for x in arguments:
         search.thing(x)
-    return list(search.questions())
+    return list(search.questions()), search.names
 
 
 class _Search:
@@ -130,6 +130,7 @@ class _Search:
                 self.attribute(x, name)
         for look, value, name in self.looks:
             if isinstance(value, types.ModuleType):
+                self.names.add(value.__name__.split(".")[-1])  # `npr`, after `import numpy.random as npr`
                 continue
             yield partial(asked, look), _answer(value), name
         for attributes, names in self.absent.values():
@@ -168,30 +169,21 @@ class Itself:
     __hash__ = None  # type: ignore[assignment]
 
 
-class Dice:
-    """Were random numbers drawn that the program would keep?  Two draws may be equal: to compare them is not enough.
+class _Entries:
+    """Those of a long list as they were; equal to the same objects, or to equal numbers and texts."""
 
-    questions  what `looked_up` found: the generators that the function uses
-    """
+    def __init__(self, entries: Iterable[Any]) -> None:
+        self.entries = tuple(entries)
 
-    def __init__(self, questions: Iterable[Question]) -> None:
-        found = [(answer.x, name) for _, answer, name in questions if isinstance(answer, Itself)]
-        self.generators = {name: x.bit_generator for x, name in found if isinstance(x, np.random.Generator)}
-        self.before = self._states()
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Entries) or len(self.entries) != len(other.entries):
+            return False
+        if all(map(operator.is_, self.entries, other.entries)):
+            return True
+        pairs = zip(self.entries, other.entries, strict=True)
+        return all(a is b or _answer(a) == _answer(b) for a, b in pairs)
 
-    def _states(self) -> dict[str, Any]:
-        """Every generator's state, by what it is called."""
-        states = {"Python's random": random.getstate(), "np.random": repr(np.random.get_state())}  # noqa: NPY002
-        return states | {name: repr(bits.state) for name, bits in self.generators.items()}
-
-    def check(self, draws: list[Any]) -> None:
-        """JitError if one has moved on; those of a Generator are right where there are draws by fresh()."""
-        for name, state in self._states().items():
-            if state != self.before[name] and not (draws and name in self.generators):
-                raise JitError(
-                    f"{name} drew a number in a function under jit: the program would draw the same for ever.  Write "
-                    f"fresh(lambda: rng.random(3)) where it is drawn, or draw outside and pass it as an argument"
-                )
+    __hash__ = None  # type: ignore[assignment]
 
 
 def arrays_in(answer: Any) -> Iterator[Any]:
@@ -223,7 +215,11 @@ def _answer(value: Any) -> Any:
         return type(value), [_answer(part) for part in value]
     if isinstance(value, dict) and len(value) <= _MOST:
         return dict, list(value), [_answer(part) for part in value.values()]
-    if isinstance(value, (list, tuple, dict, set)):
+    if isinstance(value, set) and len(value) <= _LONG:
+        return set, frozenset((type(part), part) for part in value)
+    if isinstance(value, (list, tuple, deque, dict)) and len(value) <= _LONG:
+        return type(value), _Entries(value), _Entries(value.values() if isinstance(value, dict) else ())
+    if isinstance(value, (list, tuple, deque, dict, set)):
         return Itself(value), len(value)
     return Itself(value)
 

@@ -138,7 +138,7 @@ def simplified(program: Program) -> Program:
     program.code.reverse()
     written = {place.key for place, _ in program.writes}
     program.reads = [(v, place) for v, place in program.reads if v in needed or place.key in written]
-    program.constants = [v for v in constants if v in needed]
+    program.constants = sorted(constants & needed, key=lambda v: v.index)  # the same text each time: it is kept by it
     return program
 
 

@@ -130,6 +130,7 @@ class Program:
     results    Values (or None, for what is no Tensor), in the order of the Tensors among the function's results
     writes     what is written outside at the end of each run; None: it is set to None (a gradient that is forgotten)
     actions    functions that are called after each run, as the step of a schedule
+    moments    for each action: moment() gives a function that puts back what the action changes to what it is now
     guards     (question, answer): the program holds as long as question() == answer,
     held       (container, key, object): and as long as container[key] is that object; key None: the container's length
     """
@@ -142,6 +143,7 @@ class Program:
     results: list[Value] = field(default_factory=list)
     writes: list[tuple[Place, Value | None]] = field(default_factory=list)
     actions: list[Callable[[], Any]] = field(default_factory=list)
+    moments: list[Callable[[], Callable[[], Any]]] = field(default_factory=list)
     guards: list[tuple[Callable[[], Any], Any]] = field(default_factory=list)
     held: list[tuple[Any, Any, Any]] = field(default_factory=list)
     name: str = "f"

@@ -26,7 +26,7 @@ from ..tensor import Tensor
 from .lookup import Itself, looked_up
 from .program import Derived, Instruction, Place, Program, Value
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "depth_of_ours"]
 
 _OURS = tuple(f"{Path(__file__).parents[2] / package}/" for package in ("tinygrad_edu", "nn"))
 _LIBRARIES = (f"{Path(np.__file__).parent}/", f"{Path(copy.__file__).parent}/")
@@ -246,7 +246,7 @@ class Recorder:
             return
         owner = method.__self__
         held = vars(owner) if id(owner) in self.guarded else None  # what it holds is looked at already
-        for question, answer, _ in looked_up(method, []):
+        for question, answer, _ in looked_up(method, [])[0]:
             look: Any = question.args[0] if isinstance(question, partial) else None
             if held is None or not isinstance(answer, Itself) or getattr(_func(look), "__self__", None) is not held:
                 self.guard(question, answer)
@@ -277,9 +277,14 @@ class Recorder:
         t = value if isinstance(value, Tensor) else Tensor(value)
         self.stores[key] = Place(key, name, lambda: None, put), t
 
-    def action(self, function: Callable[[], Any]) -> None:
-        """function() is called after every run, as a schedule's step is."""
+    def action(self, function: Callable[[], Any], moment: Callable[[], Callable[[], Any]]) -> None:
+        """function() is called after every run, as a schedule's step is.
+
+        moment() -> a function that puts back what function() changes to what it is now: `scan` calls function() before
+        the runs, and an error in them is as if nothing had been.
+        """
         self.program.actions.append(function)
+        self.program.moments.append(moment)
 
     # ---- the end -------------------------------------------------------------------------------------
 
@@ -294,8 +299,6 @@ class Recorder:
                 )
         for t, v in self.values.items():  # by now the layers have told their parameters' names
             v.name = v.name or _called(t)
-        for v, place in program.reads:
-            place.name = place.name or v.name or f"v{v.index}"
         program.results = [self.value_of(t) for t in results]
         places = {place.key: place for _, place in program.reads}
         for t in self.assigned:
@@ -309,6 +312,9 @@ class Recorder:
             program.writes.append((place, self.value_of(value)))
             assert place.put is not None
             place.put(value._data)
+        for v, place in program.reads:
+            named = _called(place.owner) if isinstance(place.owner, Tensor) and place.key[0] == "data" else ""
+            place.name = place.name or v.name or named or f"v{v.index}"
         return program
 
 
@@ -342,6 +348,14 @@ def _of_a_library(file: str) -> bool:
     if file.startswith(_OURS):
         return True
     return file.startswith(_LIBRARIES) and ("site-packages" not in file or file.startswith(_LIBRARIES[0]))
+
+
+def depth_of_ours() -> int:
+    """How many frames up from the caller's the first one is that is not part of these packages."""
+    frame, depth = sys._getframe(1), 0
+    while frame.f_back is not None and _of_a_library(frame.f_code.co_filename):
+        frame, depth = frame.f_back, depth + 1
+    return depth
 
 
 def line_outside() -> str:

@@ -13,20 +13,26 @@ import numpy as np
 from ..errors import JitError
 from ..tensor import Tensor, wrapped
 from ..tree import leaves, rebuilt
-from .arguments import as_drawn, same_result, shell_of, stacked_as
+from .arguments import as_drawn, barred, same_result, shell_of, stacked_as
 from .binding import Binding
+from .dice import undo_draws
 from .numpy_executor import NumPyExecutor
 from .plan import settled, simplified
 from .program import Program
-from .recorder import Recorder
+from .recorder import Recorder, depth_of_ours
 
-__all__ = ["PATIENCE", "JitWarning", "Version"]
+__all__ = ["PATIENCE", "JitWarning", "Version", "warn"]
 
 PATIENCE = 5  # calls in a row that may each do something else, before jit gives up
 
 
 class JitWarning(UserWarning):
     """jit does something slower than it could, and says why."""
+
+
+def warn(message: str) -> None:
+    """A JitWarning of the line outside that called."""
+    warnings.warn(message, JitWarning, stacklevel=1 + depth_of_ours())
 
 
 class Version:
@@ -65,6 +71,7 @@ class Version:
             self._compare(arguments, reads, draws, expected)
         self.binding = Binding(program)
         self.shells = [shell_of(t) for t in leaves(self.result) if isinstance(t, Tensor)]
+        self.stacks = [barred if t._requires_grad else wrapped for t in leaves(self.result) if isinstance(t, Tensor)]
         self.simple = isinstance(self.result, Tensor)
         place = wrapped(np.float64(0))  # where a Tensor goes; the one of the recording would keep its graph alive
         self.result = rebuilt(self.result, [place if isinstance(t, Tensor) else t for t in leaves(self.result)])
@@ -88,25 +95,27 @@ class Version:
 
                 return CExecutor(self.program)
             except CompileError as error:
-                warnings.warn(f"jit runs {self.program.name} with NumPy: {error}", JitWarning, stacklevel=5)
+                warn(f"jit runs {self.program.name} with NumPy: {error}")
         return NumPyExecutor(self.program)
 
     def _compare(self, arguments: list[Any], reads: list[Any], draws: list[Any], expected: list[Any]) -> None:
         """The program's first run against what the function gave on the same numbers."""
         found = self.executor.run(arguments, reads, draws)
-        exact = isinstance(self.executor, NumPyExecutor)
-        if not exact and not all(map(_close, found, expected)):  # noise, as dC/db before a batch norm?
+        exact = 0.0
+        near = 0.0 if isinstance(self.executor, NumPyExecutor) else _tolerance(self.program)
+        if near and not all(_close(a, b, near) for a, b in zip(found, expected, strict=True)):
+            # is it noise, as dC/db before a batch norm?
             plain = NumPyExecutor(self.program)
             with np.errstate(all="ignore"):
                 again = plain.run(arguments, reads, draws)
-                if all(_close(np.asarray(x), np.asarray(e), exact=True) for x, e in zip(again, expected, strict=True)):
+                if all(_close(x, e, exact) for x, e in zip(again, expected, strict=True)):
                     found = _without_noise(found, expected, plain, (arguments, reads, draws))
                 else:  # an op of the function's own gives other numbers each time
-                    found, exact = again, True
+                    found, near = again, exact
         names = [f"result {i}" for i in range(len(self.program.results))]
         names += [place.name for place, v in self.program.writes if v is not None]
         for name, a, b in zip(names, found, expected, strict=True):
-            if not _close(np.asarray(a), np.asarray(b), exact):
+            if not _close(a, b, near):
                 raise JitError(
                     f"{self.program.name}: {name} is {_short(a)} from the program, and {_short(b)} from the function. "
                     f"Does it draw at random inside an op of its own?  Draw with fresh(lambda: …).  If not, it is a "
@@ -143,7 +152,11 @@ class Version:
     def _result(self, values: list[Any]) -> Any:
         if self.simple:
             return self.shells[0](values[0])
-        made = iter([shell(value) for shell, value in zip(self.shells, values, strict=True)])
+        return self._filled([shell(value) for shell, value in zip(self.shells, values, strict=True)])
+
+    def _filled(self, tensors: list[Tensor]) -> Any:
+        """The result, with these in the places of its Tensors."""
+        made = iter(tensors)
         return rebuilt(self.result, [next(made) if isinstance(t, Tensor) else t for t in leaves(self.result)])
 
     # ---- scan ----------------------------------------------------------------------------------------
@@ -168,7 +181,7 @@ class Version:
             undo()
             raise
         self._write(values[len(program.results) :], [])  # the actions are done
-        return self._result(results)
+        return self._filled([stack(value) for stack, value in zip(self.stacks, results, strict=True)])
 
     def _scanned(
         self, stacks: list[Any], n: int, reads: list[Any], tables: dict[int, Any], draws: list[list[Any]]
@@ -191,28 +204,14 @@ class Version:
 
 
 def _undo(program: Program) -> Callable[[], None]:
-    """What puts schedules, learning rates and generators back to where they are now."""
-    bits = {id(g): g.bit_generator for _, make in program.draws for g in _generators(make)}
-    states = [(b, b.state) for b in bits.values()]
-    owners: list[Any] = [getattr(action, "__self__", None) for action in program.actions]
-    schedules = {id(s): s for s in owners if hasattr(s, "load_state_dict")}
-    times = [(s, s.state_dict()) for s in schedules.values()]
-    rates = [(g, g["lr"]) for s in schedules.values() for g in s.optimizer.param_groups]
+    """What puts generators, and what the actions change, back to where they are now."""
+    undos = [undo_draws(make for _, make in program.draws), *(moment() for moment in program.moments)]
 
     def undo() -> None:
-        for b, state in states:
-            b.state = state
-        for s, time in times:
-            s.load_state_dict(time)
-        for group, rate in rates:
-            group["lr"] = rate
+        for back in undos:
+            back()
 
     return undo
-
-
-def _generators(make: Any) -> list[Any]:
-    cells = (getattr(cell, "cell_contents", None) for cell in getattr(make, "__closure__", None) or ())
-    return [x for x in cells if isinstance(x, np.random.Generator)]
 
 
 def _hooks(tensors: list[Tensor]) -> list[Any]:
@@ -229,10 +228,12 @@ def _without_noise(found: list[Any], expected: list[Any], plain: NumPyExecutor, 
 
 
 def _jittered(a: Any, rng: np.random.Generator) -> Any:
-    """The same numbers, off by a few rounding errors."""
+    """The same numbers, off by a few rounding errors; a zero may get the other sign."""
     if not isinstance(a, (np.ndarray, np.floating)) or a.dtype.kind != "f":
         return a
-    return (a * (1 + 4 * np.finfo(a.dtype).eps * rng.uniform(-1, 1, a.shape))).astype(a.dtype)
+    u = rng.uniform(-1, 1, a.shape)
+    moved = (a * (1 + 4 * np.finfo(a.dtype).eps * u)).astype(a.dtype)
+    return np.where(a == 0, np.copysign(a, u).astype(a.dtype), moved)[()]
 
 
 def _distance(a: Any, b: Any) -> float:
@@ -244,13 +245,19 @@ def _distance(a: Any, b: Any) -> float:
     return distance if math.isfinite(distance) else math.inf
 
 
-def _close(a: Any, b: Any, exact: bool = False) -> bool:
+def _tolerance(program: Program) -> float:
+    """Of a result, relative to its largest number: that of the coarsest numbers in the program."""
+    values = [*program.arguments, *(v for v, _ in (*program.reads, *program.draws)), *(s.out for s in program.code)]
+    return 2e-4 if any(v.dtype.kind == "f" and v.dtype.itemsize <= 4 for v in values) else 1e-10
+
+
+def _close(a: Any, b: Any, tolerance: float) -> bool:
+    """Are they equal to this tolerance, by the last bit if it is 0?"""
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
-    if exact or a.dtype.kind != "f":
+    if not tolerance or a.dtype.kind != "f":
         return bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
-    tolerance = 2e-4 if a.dtype.itemsize <= 4 else 1e-10
     scale = float(np.max(np.abs(b), where=np.isfinite(b), initial=0.0))
     return bool(np.allclose(a, b, rtol=tolerance, atol=tolerance * scale, equal_nan=True))
 
