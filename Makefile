@@ -5,7 +5,7 @@ PYTHON      = python3
 DATA        = digits
 DATA_DIR    =
 ARGS        =
-PYTEST_ARGS = -n auto
+PYTEST_ARGS = -n auto --dist worksteal
 TORCH       = torch==2.13.0
 
 BIN   := .venv/bin

@@ -7,7 +7,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from .module import Module
 __all__ = ["Callback", "EarlyStopping", "KeepBest", "Run", "Update"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Update:
     """One update: its number, from 1, its mini-batch, and the values that net.parameters() had before it."""
 
@@ -31,7 +30,7 @@ class Update:
     before: list[Any]
 
 
-@dataclass
+@dataclass(eq=False)
 class Run:
     """A training while it runs: what callbacks look at."""
 
@@ -148,7 +147,7 @@ class KeepBest(Callback):
             raise ValueError(f"min_delta is a number, 0 or more: got {min_delta!r:.60}")
         self.monitor, self.min_delta, self.restore = monitor, float(min_delta), restore
         self.sign = 1.0 if (mode or ("max" if monitor.endswith("accuracy") else "min")) == "max" else -1.0
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else os.fspath(path)
         self.best: float | None = None
         self.best_epoch: int | None = None
         self.values: dict[str, Any] = {}

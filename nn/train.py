@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from .loader import Loader
 from .module import Module
 from .progress import speaker
 from .ranks import leads, several, together
-from .resume import Checkpoint
 from .training import Optimizer, Training, train_step
+
+if TYPE_CHECKING:
+    from .resume import Checkpoint
 
 __all__ = ["Epoch", "History", "Optimizer", "fit", "train_step"]
 

@@ -9,6 +9,7 @@ number in its name.
 import ast
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ FILES = sorted(TESTS.rglob("*.py"))
 ROWS = {"A": 23, "B": 25, "C": 20, "D": 22, "F": 11, "T": 4}
 
 
+@cache
 def names_in(path: Path) -> list[str]:
     """The names that pytest collects from a file: functions test_…, and test_… = a function made elsewhere."""
     names = []

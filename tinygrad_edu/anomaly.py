@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +14,7 @@ from .graph import Watcher
 
 __all__ = ["detect_anomaly"]
 
-_HERE = str(Path(__file__).parent)
+_HERE = os.path.dirname(__file__)
 
 
 class detect_anomaly(Watcher):
@@ -62,7 +62,7 @@ def _line_outside() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
         frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
 def _first_bad(values: Any) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from .errors import GradientError
 from .functions import sum_to
-from .graph import Watcher, recording, toposort
+from .graph import recording, toposort
 from .op import Traced
 from .ops.elementwise import astype
 
@@ -34,7 +35,7 @@ def backprop(
     """
     order = toposort(root, until=() if wanted is None else set(wanted))
     mode = recording.get()
-    watcher = mode if isinstance(mode, Watcher) else None
+    watcher = None if isinstance(mode, bool) else mode
     ways = None if wanted is None else _leading_from(wanted, order)
     kept = dict.fromkeys(keep if wanted is None else wanted)
     cotangents = {root: seed} if ways is None or root in ways else {}
@@ -46,18 +47,21 @@ def backprop(
             g = _hooked(t, g, create_graph)
         if t in kept or (t._notes is not None and "retain_grad" in t._notes):
             kept[t] = g
-        z, values = (t, _unchanged(t)) if create_graph else (t._data, t._arrays)
+        known = (g, t, *_unchanged(t)) if create_graph else (g, t._data, *t._arrays)
         rules, params = t.op.vjps, t.params
-        parts = rules(g, z, *values, **params) if callable(rules) else None  # any number of inputs: all at once
+        parts = rules(*known, **params) if callable(rules) else None  # any number of inputs: all at once
         for i, x in enumerate(t.inputs):
             if isinstance(x, Traced) and x._requires_grad and (ways is None or x in ways):
                 if parts is not None:
                     part = parts[i]
                 elif rules[i] is not None:
-                    part = rules[i](g, z, *values, **params)
+                    part = rules[i](*known, **params)
                 else:
                     raise GradientError(f"{t.op.name} has no derivative in its input {x!r}")
-                if not _fits(part, x._data):
+                data = x._data
+                if type(part) is not type(data) or (  # a NumPy scalar's type says its shape and dtype
+                    type(data) is ndarray and (part.shape != data.shape or part.dtype is not data.dtype)
+                ):
                     part = _fitted(part, x)
                 if watcher is not None:
                     watcher.passed(t, x, part)
@@ -95,18 +99,12 @@ def _hooked(t: Any, g: Any, create_graph: bool) -> Any:
     return g
 
 
-def _fits(g: Any, data: Any) -> bool:
-    """Has the gradient the shape and dtype of the values already?  (A NumPy scalar's type says both.)"""
-    if type(g) is not type(data):
-        return False
-    return type(g) is not np.ndarray or (g.shape == data.shape and g.dtype is data.dtype)
-
-
 def _fitted(g: Any, x: Any) -> Any:
     """The gradient g in the shape and dtype of its Tensor x: broadcasting is undone here, and only here."""
-    if g.shape != x.shape:
-        g = sum_to(g, x.shape)
-    return g if g.dtype == x.dtype else astype(g, dtype=x.dtype)
+    data = x._data
+    if g.shape != data.shape:
+        g = sum_to(g, data.shape)
+    return g if g.dtype == data.dtype else astype(g, dtype=data.dtype)
 
 
 def _unchanged(t: Any) -> tuple[Any, ...]:

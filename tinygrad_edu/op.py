@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,9 +50,12 @@ class Op:
     elementwise: bool = False  # works entry by entry, and broadcasts
     view: bool = False  # the output may share memory with the input
     differentiable: bool = field(init=False)  # in one of its inputs at least
+    most: float = field(init=False)  # so many inputs at most
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "differentiable", callable(self.vjps) or any(self.vjps))
+        rules = self.vjps
+        object.__setattr__(self, "differentiable", callable(rules) or any(rules))
+        object.__setattr__(self, "most", len(rules) if isinstance(rules, tuple) else math.inf)
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         """On Tensors: run and record.  On plain arrays: just run."""

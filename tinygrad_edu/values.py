@@ -84,6 +84,7 @@ def cast(array: Array, dtype: np.dtype[Any], what: str) -> Array:
         return array.astype(dtype)
 
 
+PYTHONS = frozenset((float, int, bool))
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
@@ -92,6 +93,8 @@ def weakened(arrays: list[Any]) -> list[Any]:
 
     Nor does an integer beside a real number.  They become Python numbers, which NumPy lets adapt.
     """
+    if len(arrays) == 2 and not PYTHONS.isdisjoint(map(type, arrays)):  # only one has a dtype, and keeps it
+        return arrays
     highest = [0, 0]  # the highest kind among single numbers, and among arrays
     for a in arrays:
         if isinstance(a, (np.ndarray, np.generic)):

@@ -67,8 +67,8 @@ class Activation(Layer):
         """The activity of each neuron."""
         z = z if isinstance(z, Tensor) else Tensor(z)
         a: Tensor = self.activity(z)
-        if z.role is not None:
-            a.role = ("a", z.role[1])
+        if (role := z.role) is not None:
+            a.role = ("a", role[1])
         return a
 
     def activity(self, z: Tensor) -> Tensor:
@@ -86,8 +86,8 @@ def layer_of(x: Tensor) -> int:
     So layers are numbered on the way of the signal: z and a, w and b know theirs, and pictures and messages
     say z2, a2, w2, b2, in every network that a layer is part of.
     """
-    if x.role is not None:
-        return x.role[1]
+    if (role := x.role) is not None:
+        return role[1]
     if x.op is None and x.name is None:
         x.role = ("x", 1)
     return 1

@@ -163,6 +163,18 @@ def nothing_is_shared(op: Any, call: Call) -> None:
         assert not any(np.shares_memory(g, a) for a in (*found[:i], *others))
 
 
+def values_are_not_the_inputs(op: Any, call: Call) -> None:
+    """The values share no memory with the inputs; only a view's may."""
+    z = np.asarray(op(*call.arrays, **call.params))
+    assert not any(np.shares_memory(z, a) for a in call.arrays)
+
+
+def nothing_is_tracked(op: Any, call: Call) -> None:
+    """A row without a derivative leaves no graph behind."""
+    z = op(*(Tensor(a, requires_grad=a.dtype.kind == "f") for a in call.arrays), **call.params)
+    assert (z.requires_grad, z.op, z.inputs) == (False, None, ())
+
+
 def recording_changes_nothing(op: Any, call: Call) -> None:
     """The values are the same bits with and without recording, and without it nothing is tracked."""
     inputs = tensors(op, call)

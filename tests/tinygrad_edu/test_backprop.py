@@ -216,7 +216,7 @@ def run(script: str, **environment: str) -> str:
     """What a Python of its own prints for the script."""
     paths = os.pathsep.join([p for p in sys.path if p])
     env = {**os.environ, "PYTHONPATH": paths, **environment}
-    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -564,7 +564,7 @@ def test_every_cause_can_be_said() -> None:
 
 def run(script: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, env=environment)
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, env=environment)
 
 
 @pytest.mark.parametrize(

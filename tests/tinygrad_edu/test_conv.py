@@ -149,6 +149,7 @@ test_second_derivatives_are_right = laws.hold_in_second_order(FUNCTIONS)
 
 
 @every_function
+@laws.few
 @given(st.data())
 def test_PyTorch_agrees(name: str, data: st.DataObject) -> None:
     torch = pytest.importorskip("torch")

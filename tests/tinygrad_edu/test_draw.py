@@ -20,6 +20,7 @@ from tinygrad_edu.visual import Drawing, dot, draw
 from tinygrad_edu.visual.layout import place
 from tinygrad_edu.visual.picture import Box, read
 from tinygrad_edu.visual.svg import svg
+from tinygrad_edu.visual.trace import trace
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -145,12 +146,20 @@ def test_formulas_have_their_own_operands():
     assert net["C"].formula == "½ Σ (a⁽³⁾ - y)² / S"
     x = Tensor(2.0, requires_grad=True, name="x")
     long = Tensor(2.0, name="a name of many words")
-    assert boxes(x * -1)["v₁"].formula == "x · (-1)"
-    assert boxes(x - long)["v₁"].formula == "x - y"  # letters, where a name does not fit
+    assert boxes(x * -1)["C"].formula == "x · (-1)"
+    assert boxes(x - long)["C"].formula == "x - y"  # letters, where a name does not fit
     assert boxes(concatenate([x.reshape(1), x.reshape(1)]))["v₃"].formula == "inputs joined along an axis"
-    assert boxes(x.clip(0, 1.5))["v₁"].formula == "min(max(x, 0), 1.5)"
+    assert boxes(x.clip(0, 1.5))["C"].formula == "min(max(x, 0), 1.5)"
     nameless = Op("twice", lambda x, y: x * y, (lambda g, z, x, y: g * y, None))
-    assert boxes(nameless(x, 2))["v₁"].formula == "twice(x, 2)"
+    assert boxes(nameless(x, 2))["C"].formula == "twice(x, 2)"
+
+
+def test_a_cost_without_name_is_C_as_in_a_trace():
+    x = Tensor(2.0, requires_grad=True)
+    cost = (x * 3) ** 2
+    assert list(boxes(cost)) == [n["symbol"]["text"] for n in trace(cost).data["nodes"]] == ["v₁", "v₂", "C"]
+    assert list(boxes(x)) == ["v₁"]  # nothing was computed
+    assert list(boxes(Tensor([1.0, 2.0], requires_grad=True) * 3)) == ["v₁", "v₂"]  # not one number: no cost
 
 
 def test_general_rule_is_shown_on_hover():
@@ -249,7 +258,7 @@ def test_operations_without_a_role_belong_to_the_layer_they_lead_to():
 def test_the_name_tells_apart_what_shares_a_role():
     one, two = (Tensor(v, requires_grad=True, name=f"w2{v:.0f}") for v in (1.0, 2.0))
     one.role = two.role = ("w", 3)
-    assert list(boxes(one * two)) == ["w⁽³⁾₂₁", "w⁽³⁾₂₂", "v₁"]
+    assert list(boxes(one * two)) == ["w⁽³⁾₂₁", "w⁽³⁾₂₂", "C"]
     alone = Tensor(1.0, name="weight")
     alone.role = ("w", 3)
     (box,) = boxes(alone).values()
@@ -320,7 +329,7 @@ def test_too_large_a_graph_names_the_ways_out():
         draw(t)
     for way in ("one example", "arrays", "max_nodes=501"):
         assert way in str(error.value)
-    assert repr(draw(t, max_nodes=501)) == "<Drawing of v₅₀₁: 501 nodes, 500 arrows>"
+    assert repr(draw(t, max_nodes=501)) == "<Drawing of C: 501 nodes, 500 arrows>"
 
 
 def test_a_deep_chain_needs_no_recursion():
@@ -474,7 +483,7 @@ def test_a_dot_that_hangs_is_stopped_with_its_children(fake_dot, monkeypatch):
     with pytest.warns(UserWarning, match=r"not finished after 0\.3 seconds"):
         assert "cost" in texts(drawing.pipe("svg"))
     assert "image/svg+xml" in drawing._repr_mimebundle_()  # not tried a second time
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 50
 
 
 def test_the_notebook_never_sees_an_exception(no_dot, monkeypatch):

@@ -18,7 +18,7 @@ from programs import generate
 import nn
 import tinygrad_edu.visual
 from nn import lecture
-from tinygrad_edu import TABLE, Tensor, sigmoid
+from tinygrad_edu import TABLE, Tensor, custom, sigmoid
 from tinygrad_edu.errors import DrawingError, DtypeError, GradientError
 from tinygrad_edu.visual.explain import text
 from tinygrad_edu.visual.symbolic import passed_part
@@ -421,3 +421,12 @@ def test_the_bundle_of_a_notebook():
     bundle = trace(fan_out())._repr_mimebundle_()
     assert set(bundle) == {"text/plain", "text/html", "image/svg+xml"}
     assert 'sandbox="allow-scripts' in bundle["text/html"]
+
+
+@pytest.mark.parametrize("name", ["square", "sigmoid", "add", "grad", "call", "n0"])
+def test_an_op_of_the_users_own_is_written_by_its_name_and_never_as_ours(name):
+    cube = custom(lambda x: x**3, lambda g, z, x: g * 3 * x**2, name=name)
+    cost = cube(Tensor(2.0, requires_grad=True, name="x"))
+    told = text(trace(cost).data)
+    assert f"C = {name}(x) = {name}(2) = 8\n" in told
+    assert "∂C/∂x = ∂C/∂C · 3 · x^2 = 1 · 3 · 2^2 = 12" in told
