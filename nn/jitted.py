@@ -35,14 +35,14 @@ class JittedStep:
         say: Callable[[str], Any],
     ) -> None:
         self.net, self.optimizer, self.plain, self.say = net, optimizer, plain, say
-        self.parameters = getattr(optimizer, "parameters", None) or net.parameters()
 
         def train_step(x: Any, y: Any) -> Tensor:
             c: Tensor = cost(net(x), y)
             optimizer.zero_grad()
             c.backward()
+            learned = getattr(optimizer, "parameters", None) or net.parameters()  # a callback may have added a group
             for change in between:
-                change(self.parameters)
+                change(learned)
             optimizer.step()
             return c
 

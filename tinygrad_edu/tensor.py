@@ -211,6 +211,8 @@ class Tensor(Operators):
     @property
     def requires_grad(self) -> bool:
         """Does backward() find a gradient for this, or pass one through it?"""
+        if captures and (capture := capturing()):
+            capture.asked_for_gradient(self)
         return self._requires_grad
 
     @requires_grad.setter

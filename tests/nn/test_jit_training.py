@@ -503,3 +503,26 @@ def test_what_looks_at_values_says_so() -> None:
 
     with pytest.raises(JitError, match=r"schedule.step\(\) last"):
         te.jit(wrong_order, executor="numpy")(x, y)
+
+
+def test_parameters_that_a_callback_adds_are_clipped_too() -> None:
+    """Gradual unfreezing: the norm is that of the gradients of all parameters, from then on."""
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 40)
+    data = nn.Examples(rng.standard_normal((40, 3)), np.eye(2)[labels], labels)
+
+    def trained(jit: Any) -> list[Any]:
+        net = nn.Sequential(nn.Linear(3, 4, rng=1), nn.Tanh(), nn.Linear(4, 2, rng=2))
+        optimizer = optim.SGD(net[2].parameters(), lr=0.5)
+
+        class Unfreeze(nn.Callback):
+            def on_epoch_end(self, run: Any) -> None:
+                if run.epoch == 2:
+                    optimizer.add_param_group({"params": net[0].parameters()})
+
+        options: Any = {"rng": 1, "progress": False, "callbacks": [Unfreeze()], "clip_norm": 0.05, "jit": jit}
+        nn.fit(net, nn.MSELoss(), optimizer, data, epochs=4, **options)
+        return [p.data for p in net.parameters()]
+
+    for a, b in zip(trained(False), trained("numpy"), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -16,6 +16,7 @@ import tracemalloc
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -811,6 +812,11 @@ def test_copies_record_for_themselves() -> None:
     for _ in range(3):
         assert (first.run(1.0).item(), second.run(1.0).item()) == (2.0, 5.0)
         assert (first.method(1.0).item(), second.method(1.0).item()) == (2.0, 5.0)
+    third = copy.copy(first)
+    third.w = parameter(7.0)
+    for _ in range(3):
+        assert (first.method(1.0).item(), third.method(1.0).item()) == (2.0, 7.0)
+    assert first.method is first.method is not third.method
 
 
 # ---- arguments and results ---------------------------------------------------------------------------------
@@ -1130,6 +1136,247 @@ def test_attributes_that_the_code_names_may_change() -> None:
     warm(f, 1.0)
     scaler.unused = 4  # type: ignore[attr-defined]
     assert replays(f, 1.0)
+
+
+class OwnSGD(optim.SGD):
+    pass
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, OwnSGD])
+def test_what_the_code_names_of_layers_and_optimizers_may_change(kind: Any) -> None:
+    """A step written by hand reads optimizer.lr; p, training and attributes of one's own are read likewise."""
+    w = parameter(1.0)
+    optimizer = kind([w], lr=0.5)
+    net = nn.Sequential(nn.Linear(1, 1), nn.Dropout(0.5))
+    net.scale = 2.0  # type: ignore[attr-defined]
+    inside = {"net": [net]}
+
+    @jit
+    def by_hand(x: Any) -> None:
+        optimizer.zero_grad()
+        (w * x).backward()
+        with no_grad():
+            w.assign(w - optimizer.lr * w.grad)
+
+    warm(by_hand, 1.0)
+    optimizer.lr = 0.0
+    before = w.item()
+    by_hand(1.0)
+    assert w.item() == before
+    group = jit(lambda x: x * optimizer.param_groups[0]["lr"])
+    p, own = jit(lambda x: x * net[1].p), jit(lambda x: x * inside["net"][0].scale)
+    mode = jit(lambda x: x * (2 if net.training else 3))
+    found = [warm(f, 1.0).item() for f in (group, p, own, mode)]
+    assert found == [0.0, 0.5, 2.0, 2.0]
+    optimizer.lr, net[1].p, net.scale = 0.25, 0.75, 7.0  # type: ignore[attr-defined]
+    net.eval()
+    assert [f(1.0).item() for f in (group, p, own, mode)] == [0.25, 0.75, 7.0, 3.0]
+
+
+def test_a_list_as_a_default_may_change_and_may_be_where_something_is_noted() -> None:
+    factors = [2.0]
+
+    @jit
+    def f(x: Any, factors: Any = factors, log: Any = [], *, more: Any = factors) -> Any:  # noqa: B006
+        log.append(1.0)
+        return x * factors[0] * more[-1]
+
+    assert warm(f, 1.0).item() == 4.0
+    assert replays(f, 1.0)
+    factors[0] = 3.0
+    assert f(1.0).item() == 9.0
+    factors.append(5.0)
+    assert f(1.0).item() == 15.0
+
+
+def test_an_array_that_is_read_and_used_by_numpy_too_may_change() -> None:
+    """x * A is read at every run; A.sum() beside it is a number of the recording."""
+    a, b, c = np.ones(3), np.array([0, 1, 2]), np.ones(3)
+
+    class Picks(nn.Module):
+        def __init__(self) -> None:
+            self.places = np.array([2, 1])
+
+        def forward(self, x: Any) -> Any:
+            return x[self.places]
+
+    net = Picks()
+    f = jit(lambda x: x * a / a.sum() + x[b] * b)
+    picked = jit(lambda x: net(x))
+    read = jit(lambda x: x * c)
+    for k in (1, 2):
+        for g in (f, picked, read):
+            warm(g, THREE)
+        a[:], b[:], net.places[:] = [k, 2, 5], [2, 2, k], [0, k]
+        np.testing.assert_array_equal(f(THREE).data, THREE * a / a.sum() + THREE[b] * b)
+        np.testing.assert_array_equal(picked(THREE).data, THREE[net.places])
+    for k in range(6):
+        c[:] = k
+        np.testing.assert_array_equal(read(THREE).data, THREE * k)
+    assert replays(read, THREE)  # one whose numbers changed between two recordings is data
+    c[:] = 7
+    assert replays(read, THREE)
+
+
+def test_a_setting_of_a_layer_that_changes_between_two_recordings_is_no_error() -> None:
+    norm = nn.BatchNorm1d(2, dtype=np.float64)
+    plain = copy.deepcopy(norm)
+    f = jit(lambda x: norm(x))
+    x = np.arange(6.0).reshape(3, 2)
+    for k in range(8):
+        if k in (1, 5):
+            norm.momentum, norm.eps = plain.momentum, plain.eps = 0.5, float(k)
+        np.testing.assert_array_equal(f(x + k).data, plain(Tensor(x + k)).data)
+        np.testing.assert_array_equal(norm.running_mean.data, plain.running_mean.data)
+
+
+def test_what_is_frozen_at_the_recording_may_be_learned_later() -> None:
+    net = nn.Sequential(nn.Linear(1, 1, dtype=np.float64), nn.Linear(1, 1, dtype=np.float64))
+    decay = jit(lambda x: x * sum((p * p).sum() for p in net.parameters()))
+    for p in net[0].parameters():
+        p.requires_grad = False
+    warm(decay, 1.0)
+    assert replays(decay, 1.0)
+    net[0].weight.requires_grad = True
+    close(decay(1.0).data, sum((p.data**2).sum() for p in net.parameters()))
+
+
+def test_what_the_code_names_of_a_schedule_may_change() -> None:
+    w = parameter(1.0)
+    schedule = nn.schedule.ExponentialLR(optim.SGD([w], lr=0.5), 0.5)
+    f = jit(lambda x: x * schedule.get_last_lr()[0] + schedule.last_epoch)
+    assert warm(f, 1.0).item() == 0.5
+    schedule.step()
+    assert f(1.0).item() == 1.25
+
+
+def test_the_forward_of_a_layer_is_called_without_the_layer() -> None:
+    """jit(net.forward), and layer.forward(x) inside: training or not, its settings and its layers may change."""
+    net = nn.Sequential(nn.ELU(0.5), nn.BatchNorm1d(2, dtype=np.float64))
+    x = np.array([[-1.0, 2.0], [0.5, -3.0]])
+    whole, first = jit(net.forward), jit(lambda x: net[0].forward(x))
+    decay = jit(lambda x: x * sum((p * p).sum() for p in net.parameters()))
+    for f in (whole, first):
+        warm(f, x)
+    warm(decay, 1.0)
+    net.eval()
+    net[0].alpha = 0.25
+    np.testing.assert_array_equal(first(x).data, net[0](Tensor(x)).data)
+    np.testing.assert_array_equal(whole(x).data, net(Tensor(x)).data)
+    net[1].weight = parameter([3.0, 4.0])
+    assert decay(1.0).item() == 25.0
+
+
+def test_train_and_eval_inside() -> None:
+    net = nn.Sequential(nn.Dropout(0.5, rng=1))
+
+    def step(x: Any, training: bool) -> Any:
+        net.train() if training else net.eval()
+        return net(x)
+
+    f = jit(step)
+    for k in range(8):
+        assert (f(np.ones(50), k % 2 == 0).data == 1).all() == (k % 2 == 1)
+
+
+def test_attributes_by_text_and_all_at_once() -> None:
+    class Config:
+        def __init__(self) -> None:
+            self.a, self.b = 2.0, 3.0
+
+    @dataclass(slots=True)
+    class Slots:
+        a: float = 2.0
+        b: float = 3.0
+
+    def line(x: Any, a: Any, b: Any) -> Any:
+        return a * x + b
+
+    def matched(x: Any) -> Any:
+        match config:
+            case Config(a=2.0):
+                return x * 2 + 3
+        return x * 7 + 3
+
+    names = ["a", "b"]
+    config: Any = Config()
+    slots = Slots()
+    functions = [
+        jit(lambda x: line(x, **vars(config))),
+        jit(lambda x: line(x, **config.__dict__)),
+        jit(lambda x: line(x, **asdict(slots))),
+        jit(lambda x: line(x, *(getattr(config, name) for name in ("a", "b")))),
+        jit(lambda x: line(x, *(getattr(config, name) for name in names))),
+        jit(matched),
+    ]
+    assert [warm(f, 1.0).item() for f in functions] == [5.0] * 6
+    config.a = slots.a = 7.0
+    assert [f(1.0).item() for f in functions] == [10.0] * 6
+
+
+def test_what_the_making_of_an_object_names_may_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Scales:
+        def __init__(self) -> None:
+            self.rate = RATE
+
+    @dataclass
+    class Adds:
+        more: float = 1.0
+
+        def __post_init__(self) -> None:
+            self.more += RATE
+
+    f = jit(lambda x: x * Scales().rate + Adds().more)
+    assert warm(f, 1.0).item() == 5.0
+    monkeypatch.setitem(globals(), "RATE", 7.0)
+    assert f(1.0).item() == 15.0
+
+
+def test_groups_that_the_code_names_are_not_looked_at_as_a_whole() -> None:
+    """A schedule may go on, and the state grow, where the function walks over the groups."""
+    w = parameter(np.ones(3))
+    optimizer = optim.Adam([w], lr=0.5)
+    schedule = nn.schedule.ExponentialLR(optimizer, 0.5)
+
+    @jit
+    def step(x: Any) -> Any:
+        optimizer.zero_grad()
+        (w * x).sum().backward()
+        nn.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], 1.0)
+        optimizer.step()
+        schedule.step()
+        return x * len(optimizer.state)
+
+    warm(step, THREE)
+    assert replays(step, THREE)
+
+
+def test_what_a_method_of_a_base_class_names_may_change() -> None:
+    """By super(), and by the base class's own name."""
+    k = {"k": 2.0}
+
+    class First:
+        scale = 2.0
+
+        def step(self, x: Any) -> Any:
+            return x * self.scale * k["k"]
+
+    class Second(First):
+        def step(self, x: Any) -> Any:
+            return super().step(x) + 1
+
+    class Third(Second):
+        def step(self, x: Any) -> Any:
+            return Second.step(self, x)
+
+    for kind in (Second, Third):
+        it = kind()
+        f = jit(it.step)
+        assert warm(f, 1.0).item() == 2.0 * k["k"] + 1
+        it.scale = 5.0
+        assert f(1.0).item() == 5.0 * k["k"] + 1
+        k["k"] += 1.0
+        assert f(1.0).item() == 5.0 * k["k"] + 1
 
 
 def test_state_between_calls_is_never_stale() -> None:

@@ -33,7 +33,7 @@ from ..tensor import Tensor
 from ..tree import leaves, rebuilt
 from .arguments import form_of, handed_out, is_data, joined, one_row, stacked
 from .dice import Dice
-from .lookup import arrays_in, looked_up, numbers_of
+from .lookup import arrays_in, is_note, looked_up, numbers_of
 from .numpy_executor import NumPyExecutor
 from .plan import Different, simplified
 from .program import Program
@@ -106,11 +106,13 @@ class Jit:
         """As a method: every instance has a recording of its own, which goes when the instance goes."""
         if instance is None:
             return self
-        bound = Jit(types.MethodType(self.function, instance), self.executor, self.check)
-        bound.on_record = self.on_record
         found_by_name = bool(self.name) and getattr(type(instance), self.name or "", None) is self  # and not by super()
-        if found_by_name and hasattr(instance, "__dict__"):
-            vars(instance)[self.name or ""] = bound  # found first from now on
+        kept = getattr(instance, "__dict__", {}) if found_by_name else {}
+        bound = kept.get(f"{self.name} under jit")
+        if bound is None or bound.function.__self__ is not instance:  # copy.copy(x) has all that x has
+            bound = Jit(types.MethodType(self.function, instance), self.executor, self.check)
+            bound.on_record = self.on_record
+            kept[f"{self.name} under jit"] = bound
         return bound
 
     def __set_name__(self, owner: Any, name: str) -> None:
@@ -268,12 +270,16 @@ class Jit:
             dice = Dice(questions, names)
             result = self.function(*own_args, **own_kwargs)
             dice.check(recorder.program.draws)
-            read = {id(a) for a in recorder.arrays.values()}  # every run reads these anyway; the others are looked at
+            read = {id(a) for a in recorder.arrays.values()}  # every run reads these; but is that all?  See trust
             named = {id(a): a for _, answer in recorder.program.guards for a in arrays_in(answer)}
+            named |= {id(a): a for _, _, a in recorder.program.held if isinstance(a, np.ndarray)}
             for a in named.values():
-                if id(a) not in read and a.nbytes <= _SMALL:
-                    recorder.guard(partial(numbers_of, a), numbers_of(a))
-            self._check_outside(name, [what for question, answer, what in questions if question() != answer])
+                if a.nbytes <= _SMALL:
+                    to = recorder.watched if id(a) in read else recorder.program.guards
+                    to.append((partial(numbers_of, a), numbers_of(a)))
+            self._check_outside(name, [what for q, answer, what in questions if not is_note(q) and q() != answer])
+            guards = recorder.program.guards
+            recorder.program.guards = [(q, answer) for q, answer in guards if not is_note(q) or q() == answer]
             tensors = [t for t in leaves(result) if isinstance(t, Tensor)]
             program = recorder.finish(tensors)
         new = Version(program, recorder, result, self)

@@ -29,6 +29,7 @@ def settled(first: Program, second: Program, lines: dict[int, str]) -> Program:
     for name in ("arguments", "reads", "draws", "code", "results", "writes", "actions", "guards", "held"):
         if len(getattr(first, name)) != len(getattr(second, name)):
             raise Different(f"{len(getattr(first, name))} {name}, then {len(getattr(second, name))}")
+    _same(all(a[2] is b[2] for a, b in zip(first.held, second.held, strict=True)), "other layers or settings")
     written = {place.key for place, _ in second.writes}
     reads: list[tuple[Value, Place]] = []
     for (v, place), (w, other) in zip(first.reads, second.reads, strict=True):
@@ -56,7 +57,6 @@ def settled(first: Program, second: Program, lines: dict[int, str]) -> Program:
     for (p, v1), (q, w1) in zip(first.writes, second.writes, strict=True):
         _same(p.key == q.key and (v1 and v1.index) == (w1 and w1.index), f"{q.name} gets another value")
     _same([answer for _, answer in first.guards] == [answer for _, answer in second.guards], "another setting")
-    _same(all(a[2] is b[2] for a, b in zip(first.held, second.held, strict=True)), "other layers or settings")
     second.reads = reads
     return second
 

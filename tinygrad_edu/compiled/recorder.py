@@ -46,10 +46,12 @@ class Recorder:
         self.derived: dict[int, tuple[Any, Derived]] = {}
         self.arrays: dict[Tensor, Any] = {}  # NumPy arrays of which Tensors were made
         self.guarded: dict[int, Any] = {}
+        self.watched: list[tuple[partial[Any], Any]] = []  # what is in the small ones of them: see Version.trust
         self.settings: set[Tensor] = set()  # numbers as they were read
         self.checks: dict[Tensor, Callable[[Any], Any]] = {}  # of Tensors of indices
         self.notes: dict[Any, Any] = {}  # what an optimizer has to remember within the run
         self.made: set[Tensor] = set()
+        self.asked: set[Tensor] = set()  # whether they require a gradient
         self.own: set[Tensor] = set()  # made in this run from arguments, arrays or other Tensors: nobody outside has it
         self.before: dict[Tensor, Any] = {}  # the values of what was assigned, to go back to
         self.lines: dict[int, str] = {}  # of the constants, by the index of their Value
@@ -194,6 +196,12 @@ class Recorder:
         if g is not None and g not in self.made:
             v = self.values[g] = self._value(g._data, f"{_called(t)}.grad")
             self.program.reads.append((v, self._grad_place(t)))
+
+    def asked_for_gradient(self, t: Tensor) -> None:
+        """Somebody asks whether t requires a gradient, as net.parameters() does: is it frozen, or no more?"""
+        if t.op is None and t not in self.own and t not in self.made and t not in self.asked:
+            self.asked.add(t)
+            self.guard(partial(getattr, t, "_requires_grad"), t._requires_grad)
 
     def grad_written(self, t: Tensor) -> None:
         """t.grad is about to change."""

@@ -40,6 +40,7 @@ class Version:
 
     def __init__(self, program: Program, recorder: Recorder, result: Any, owner: Any) -> None:
         self.program, self.result, self.owner = program, result, owner
+        self.watched = recorder.watched
         self.lines, self.keep = recorder.lines, list(recorder.values)
         self.trusted, self.patience = False, PATIENCE
         self.executor: Any = None
@@ -62,6 +63,9 @@ class Version:
         owners = [place.owner for _, place in program.reads if place.key[0] == "data"]
         program.guards += [(partial(getattr, t, "_requires_grad"), t._requires_grad) for t in owners]  # frozen since?
         program.guards.append((partial(_hooks, owners), _hooks(owners)))
+        # an array that had other numbers in the first recording is only read; else A.sum() may stand beside w * A
+        before = {id(q.args[0]): answer for q, answer in old.watched}
+        program.guards += [(q, answer) for q, answer in self.watched if before.get(id(q.args[0]), answer) == answer]
         expected = [v.sample for v in program.kept()]
         program = simplified(program)
         self.executor = self._made()
