@@ -4,6 +4,7 @@ calling.py    the function under jit: when to record, when to run
 arguments.py  what comes in, and what goes out
 version.py    one recording, and what runs it
 lookup.py     what the function looks up outside
+answers.py    what it found, in a form that can be compared
 dice.py       random draws
 binding.py    what a program reads and writes outside
 recorder.py   what it does, written down

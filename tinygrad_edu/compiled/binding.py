@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import wrapped
-from .lookup import Itself, asked
+from .answers import Itself, asked
 from .program import Program, Value
 
 __all__ = ["Binding"]

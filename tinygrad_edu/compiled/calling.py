@@ -31,9 +31,10 @@ from ..errors import DtypeError, JitError, ShapeError
 from ..graph import Watcher, differentiating, recording
 from ..tensor import Tensor
 from ..tree import leaves, rebuilt
+from .answers import arrays_in, numbers_of
 from .arguments import form_of, handed_out, is_data, joined, one_row, stacked
 from .dice import Dice
-from .lookup import arrays_in, is_note, looked_up, numbers_of
+from .lookup import is_note, looked_up
 from .numpy_executor import NumPyExecutor
 from .plan import Different, simplified
 from .program import Program

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import JitError
-from .lookup import Itself, Question
+from .answers import Itself
+from .lookup import Question
 
 __all__ = ["Dice", "undo_draws"]
 

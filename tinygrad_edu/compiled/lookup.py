@@ -1,31 +1,25 @@
 """Lookup: what a function finds by name outside of itself, as questions whose answers a program is built on.
 
-Numbers and texts are asked for by value, lists and dicts by what is in them, everything else by identity.  Where the
-function's code names an attribute, as in self.scale or config.rate, that is asked for too; what it calls is searched
-likewise, but nothing that is Python's own or an installed package; of layers and optimizers of `nn`, what the code
-names, as net.training, net[0].p and optimizer.lr.  Of NumPy arrays, see `numbers_of`: the small ones
-are asked for by what is in them, where a program does not read them anyway.
+Where the function's code names an attribute, as in self.scale or config.rate, that is asked for too; what it calls is
+searched likewise, but nothing that is Python's own or an installed package; of layers and optimizers of `nn`, what the
+code names, as net.training, net[0].p and optimizer.lr.  How answers are compared: `answers.py`.
 """
 
 from __future__ import annotations
 
 import functools
-import operator
 import sys
 import types
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from .answers import MOST, SIMPLE, answer_of, asked
 
-__all__ = ["Itself", "Question", "arrays_in", "asked", "is_note", "looked_up", "numbers_of"]
+__all__ = ["Question", "is_note", "looked_up"]
 
-_SIMPLE = (int, float, complex, str, bytes, type(None))
-_MOST = 100  # entries of a list that are asked for, each by what is in it
-_LONG = 10_000  # entries of a longer one: by which objects they are
 _FAR = 10_000  # things that are searched
 _HERE = str(Path(__file__).parents[1])
 _PACKAGES = ("tinygrad_edu", "nn", "numpy")
@@ -60,7 +54,7 @@ class _Search:
 
     def thing(self, x: Any) -> None:
         """Something that the function uses: if it is, or has, Python code, that is searched."""
-        if id(x) in self.met or isinstance(x, _SIMPLE) or len(self.met) > _FAR:
+        if id(x) in self.met or isinstance(x, SIMPLE) or len(self.met) > _FAR:
             return
         self.met[id(x)] = x
         if isinstance(x, functools._lru_cache_wrapper):
@@ -121,7 +115,7 @@ class _Search:
 
     def parts(self, value: Any) -> None:
         """What is in a list or dict, and in those in it."""
-        if isinstance(value, (list, tuple, dict, deque)) and len(value) <= _MOST:
+        if isinstance(value, (list, tuple, dict, deque)) and len(value) <= MOST:
             for part in value.values() if isinstance(value, dict) else value:
                 self.thing(part)
                 if id(part) not in self.inside:
@@ -148,7 +142,7 @@ class _Search:
             if isinstance(value, types.ModuleType):
                 self.names.add(value.__name__.split(".")[-1])  # `npr`, after `import numpy.random as npr`
                 continue
-            yield partial(asked, look), _answer(value), name
+            yield partial(asked, look), answer_of(value), name
         for attributes, names in self.absent.values():
             yield partial(frozenset(names).isdisjoint, attributes), True, "an attribute"
 
@@ -191,73 +185,6 @@ class _Search:
                 self.look(partial(getattr, x, name, None), f"{type(x).__name__}.{name}")
 
 
-class Itself:
-    """Equal to nothing but itself; keeps what it stands for alive."""
-
-    def __init__(self, x: Any) -> None:
-        self.x = x
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Itself) and self.x is other.x
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-class _Entries:
-    """Those of a long list as they were; equal to the same objects, or to equal numbers and texts."""
-
-    def __init__(self, entries: Iterable[Any]) -> None:
-        self.entries = tuple(entries)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Entries) or len(self.entries) != len(other.entries):
-            return False
-        if all(map(operator.is_, self.entries, other.entries)):
-            return True
-        pairs = zip(self.entries, other.entries, strict=True)
-        return all(a is b or _answer(a) == _answer(b) for a, b in pairs)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def arrays_in(answer: Any) -> Iterator[Any]:
-    """The NumPy arrays among the answers."""
-    if isinstance(answer, Itself):
-        if isinstance(answer.x, np.ndarray):
-            yield answer.x
-    elif isinstance(answer, (list, tuple)):
-        for part in answer:
-            yield from arrays_in(part)
-
-
-def numbers_of(array: Any) -> tuple[Any, ...]:
-    """All that is in an array."""
-    return array.shape, array.dtype.str, array.tobytes()
-
-
-def asked(look: Callable[[], Any]) -> Any:
-    """What is found there, in a form that can be compared."""
-    return _answer(look())
-
-
-def _answer(value: Any) -> Any:
-    if isinstance(value, (float, complex)):
-        return type(value), repr(value)  # 0.0 is not -0.0, and NaN is NaN
-    if isinstance(value, _SIMPLE):
-        return type(value), value  # 1 is not True
-    if isinstance(value, (list, tuple, deque)) and len(value) <= _MOST:
-        return type(value), [_answer(part) for part in value]
-    if isinstance(value, dict) and len(value) <= _MOST:
-        return dict, list(value), [_answer(part) for part in value.values()]
-    if isinstance(value, set) and len(value) <= _LONG:
-        return set, frozenset((type(part), part) for part in value)
-    if isinstance(value, (list, tuple, deque, dict)) and len(value) <= _LONG:
-        return type(value), _Entries(value), _Entries(value.values() if isinstance(value, dict) else ())
-    if isinstance(value, (list, tuple, deque, dict, set)):
-        return Itself(value), len(value)
-    return Itself(value)
-
-
 def _names(code: types.CodeType) -> Iterator[str]:
     """The names in the code, and in the functions written inside it."""
     yield from code.co_names
@@ -271,7 +198,7 @@ def _names(code: types.CodeType) -> Iterator[str]:
 
 def _texts(value: Any) -> Iterator[str]:
     """A text, or those of a list."""
-    if isinstance(value, (list, tuple)) and len(value) <= _MOST:
+    if isinstance(value, (list, tuple)) and len(value) <= MOST:
         yield from (part for part in value if isinstance(part, str))
     elif isinstance(value, str):
         yield value

@@ -23,7 +23,8 @@ from ..capture import captures
 from ..errors import JitError
 from ..op import Op
 from ..tensor import Tensor
-from .lookup import Itself, looked_up
+from .answers import Itself
+from .lookup import looked_up
 from .program import Derived, Instruction, Place, Program, Value
 
 __all__ = ["Recorder", "depth_of_ours"]
