@@ -237,7 +237,7 @@ def started(ranks: int, quick: bool) -> Any:
     """What rank 0 of so many measured."""
     program = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if program is None:
-        raise SystemExit("there is no mpiexec here: pip install 'tinygrad_edu[mpi]'")
+        raise SystemExit("there is no mpiexec here: pip install -e '.[mpi]'")
     many = {"OMPI_MCA_rmaps_base_oversubscribe": "1", "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe"}
     root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # Open MPI alone reads these four
     command = [program, "-n", str(ranks), sys.executable, "-m", "benchmarks.scaling", "--child"]

@@ -10,7 +10,7 @@ Run:    .venv/bin/python examples/cat_or_dog.py                     coloured sha
         .venv/bin/python examples/cat_or_dog.py pets                your pictures
         .venv/bin/python examples/cat_or_dog.py pets --best         with augmentation and dropout, 25 epochs
 Prints: one line per epoch, what each network has learned in words and numbers, then "ok".
-Needs:  pip install 'tinygrad_edu[images]'
+Needs:  make train, or pip install -e '.[images]'
 """
 
 import argparse

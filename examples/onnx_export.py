@@ -19,7 +19,7 @@ try:
     import onnx
     import onnxruntime
 except ImportError as error:
-    print(f"skipped: this example needs {error.name}.  Install it with: pip install 'tinygrad_edu[onnx]'")
+    print(f"skipped: this example needs {error.name}.  Install it with: .venv/bin/pip install -e '.[onnx]'")
     raise SystemExit(0) from None
 
 rng = np.random.default_rng(1)

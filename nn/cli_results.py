@@ -37,7 +37,7 @@ def _say_the_result(net: Module, dataset: data.Dataset, history: History) -> Non
     """How long and how fast, and how good the network is now and was at best; by whole epochs, of which none may be."""
     seconds = sum(epoch.seconds for epoch in history.epochs)
     seen = sum(epoch.examples for epoch in history.epochs)
-    how_long = "stopped early" if history.interrupted else f"trained for {seconds:.1f} s"
+    how_long = "stopped early" if history.interrupted else f"trained for {seconds:.1f} s in all"
     rate = f" ({seen / seconds:,.0f} examples/s)" if seconds else ""
     print(f"{how_long}{rate}, test accuracy {100 * accuracy(net, dataset.test):.2f} %")
     if history.epochs:

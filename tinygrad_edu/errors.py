@@ -76,7 +76,7 @@ def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
     """The error for an optional package that is not there: raise missing_extra("matplotlib", "plot", "plots")."""
     return MissingExtraError(
         f"{purpose} needs the package {package!r}, which is not installed.  "
-        f"Install it with: pip install 'tinygrad_edu[{extra}]'"
+        f"Install the extra {extra!r} in the folder of tinygrad_edu: pip install -e '.[{extra}]'"
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .capture import captures, capturing
+from .errors import DtypeError
 from .tensor import Tensor
 
 __all__ = ["checked_index", "fresh", "guard", "guard_object"]
@@ -53,6 +54,8 @@ def checked_index(t: Any, check: Callable[[Any], Any]) -> Any:
 
     In a function under jit, the check is made at every run in which t picks something: x[t].
     """
+    if not isinstance(t, Tensor):
+        raise DtypeError(f"checked_index takes a Tensor of indices, not {t!r:.40}: checked_index(Tensor(labels), …)")
     check(t._data)
     capture = capturing()
     t = t.detach()

@@ -21,7 +21,7 @@ def browser() -> Iterator[Any]:
     except ImportError:
         sync_playwright = None
     if program is None or sync_playwright is None:
-        missing = "Chromium" if program is None else "the package playwright (pip install 'tinygrad_edu[browser]')"
+        missing = "Chromium" if program is None else "the package playwright (pip install -e '.[browser]')"
         if os.environ.get("TINYGRAD_EDU_REQUIRE_TOOLS"):
             pytest.fail(f"the browser tests need {missing}")
         pytest.skip(f"the browser tests need {missing}")

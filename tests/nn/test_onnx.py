@@ -485,5 +485,5 @@ def test_a_network_too_large_for_the_format(tmp_path: Path, monkeypatch: pytest.
 
 def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
-    with pytest.raises(MissingExtraError, match=re.escape("pip install 'tinygrad_edu[onnx]'")):
+    with pytest.raises(MissingExtraError, match=re.escape("pip install -e '.[onnx]'")):
         export_onnx(tmp_path / "net.onnx", MLP([4, 3]), (4,))

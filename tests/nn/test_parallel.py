@@ -398,7 +398,7 @@ def mpiexec(ranks: int, *command, timeout: float = 240, **settings) -> subproces
     if program is None or find_spec("mpi4py") is None:
         if os.environ.get("TINYGRAD_EDU_REQUIRE_TOOLS") == "1":
             pytest.fail("TINYGRAD_EDU_REQUIRE_TOOLS=1, but there is no mpiexec, or no mpi4py")
-        pytest.skip("needs mpi4py and mpiexec: pip install 'tinygrad_edu[mpi]'")
+        pytest.skip("needs mpi4py and mpiexec: pip install -e '.[mpi]'")
     return subprocess.run(
         [program, "-n", str(ranks), *map(str, command)],
         capture_output=True, text=True, timeout=timeout, env=ENVIRONMENT, check=False, **settings,

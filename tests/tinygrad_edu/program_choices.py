@@ -161,14 +161,19 @@ def at_least(dims: int, axes: int = 0) -> Callable[..., dict[str, Any] | None]:
     return lambda c, x, *others: {} if len(x) >= dims and 0 not in x[:axes] else None
 
 
+def wide(x: Shape) -> bool:
+    """Is it an array of a wide program?  Others have no more than 64 entries."""
+    return int(np.prod(x)) > 64
+
+
 def second_factor(c: Choices, x: Shape) -> list[Shape]:
     """What x can be multiplied by from the left: a vector, a matrix, a stack of matrices."""
-    inner = x[-1] if x else 1
-    return [c.pick(((inner, 2), (inner,), (inner, 3), (2, inner, 1)))]
+    inner, columns = x[-1] if x else 1, (17, 64) if wide(x) else (2, 3)
+    return [c.pick(((inner, columns[0]), (inner,), (inner, columns[1]), (2, inner, 1)))]
 
 
 def layer(c: Choices, x: Shape) -> list[Shape]:
-    n_out = c.pick((2, 1, 3))
+    n_out = c.pick((16, 8, 33) if wide(x) else (2, 1, 3))
     return [(n_out, x[-1] if x else 1), (n_out,)]
 
 
@@ -262,8 +267,8 @@ def filters(dims: int) -> Callable[[Choices, Shape], list[Shape]]:
     def shapes(c: Choices, x: Shape) -> list[Shape]:
         channels = x[-dims - 1]
         groups = channels if c.rarely() else 1
-        out = groups * c.pick((1, 2))
-        return [(out, channels // groups, *(c.pick((1, 2)) for _ in range(dims))), (out,)]
+        out = groups * c.pick((4, 9) if wide(x) else (1, 2))
+        return [(out, channels // groups, *(c.pick((3, 1) if wide(x) else (1, 2)) for _ in range(dims))), (out,)]
 
     return shapes
 
@@ -281,7 +286,7 @@ GEOMETRY = {"stride": 1, "pad": 0, "dil": 1}
 
 def pooled(dims: int, dilated: bool) -> Callable[..., dict[str, Any]]:
     def params(c: Choices, x: Shape) -> dict[str, Any]:
-        size = tuple(1 + c.below(min(2, n)) for n in x[-dims:])
+        size = tuple(1 + c.below(min(3 if wide(x) else 2, n)) for n in x[-dims:])
         stride = tuple(1 + c.below(2) for _ in size)
         more = {"dil": tuple(1 + c.below(2) for _ in size)} if dilated else {"pads": bool(c.below(2))}
         return {"size": size, "stride": stride, "pad": tuple(c.below(k // 2 + 1) for k in size), **more}

@@ -22,6 +22,7 @@ Array = np.ndarray
 MARGIN = 1 / 64  # how far programs without kinks stay away from one
 LARGEST = 100.0  # beyond it, a tanh follows
 ENTRIES = 64  # no value has more
+WIDE_MARGIN, WIDE_ENTRIES = 1e-5, 8192  # the same for wide programs
 
 
 # ---- a program -------------------------------------------------------------------------------------------
@@ -179,20 +180,29 @@ def script(program: Program, expected: dict[int, Any] | None = None) -> str:
 # ---- the generator ---------------------------------------------------------------------------------------
 
 SIDES = (2, 3, 1)
+WIDE = (7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 257, *SIDES)  # around the lengths of a processor's vectors
+OFTEN = ("where", "relu", "elu", "leaky_relu", "clip", "maximum", "minimum", "absolute", "sign", "equal")  # conditions
+OFTEN += ("softmax", "log_softmax", "linear", "conv1d", "conv2d")
 SPECIAL = (0.0, 1.0, -0.0, -1.0, 2.0, np.inf, -np.inf, np.nan, 0.5)  # for programs with kinks
 
 
 class Builder:
     """A program as it grows, with its values, so that guards are instructions too and nothing is thrown away."""
 
-    def __init__(self, choices: Choices, kinks: bool = False) -> None:
-        self.choices, self.kinks = choices, kinks
+    def __init__(self, choices: Choices, kinks: bool = False, wide: bool = False) -> None:
+        self.choices, self.kinks, self.wide = choices, kinks, wide
+        self.margin, self.entries = (WIDE_MARGIN, WIDE_ENTRIES) if wide else (MARGIN, ENTRIES)
         self.steps: list[Leaf | Step] = []
         self.values: list[Array] = []
 
     def leaf(self, shape: Shape, tracked: bool) -> int:
         c, size = self.choices, int(np.prod(shape))
-        if self.kinks:
+        if self.wide:
+            steps = 8 if self.kinks else 8192  # coarse ones meet at the kinks
+            data = np.array(c.numbers(size, -3 * steps, 3 * steps)) / steps
+            if self.kinks:
+                data[c.numbers(min(size, 2), 0, size - 1)] = c.pick(SPECIAL)
+        elif self.kinks:
             data = np.array([SPECIAL[i] for i in c.numbers(size, 0, len(SPECIAL) - 1)], dtype=np.float64)
         else:
             data = np.array(c.numbers(size, -24, 24), dtype=np.float64) / 8
@@ -247,7 +257,7 @@ class Builder:
         able = [i for i in range(n) if spec.takes(self.values[i].shape)]
         if not able:
             return []
-        first = able[-1] if c.below(2) else c.pick(able)
+        first = able[-1] if c.below(4 if self.wide else 2) else c.pick(able)
         shape = self.values[first].shape
         if spec.fresh and not c.rarely():
             return [first, *(self.leaf(s, tracked=not c.rarely()) for s in spec.fresh(c, shape))]
@@ -268,17 +278,17 @@ class Builder:
             return False
         ids = [self.into(spec.domain[k] if k < len(spec.domain) else None, i) for k, i in enumerate(ids)]
         try:
-            if spec.kink and not self.kinks and self.distance(spec, ids, params) < MARGIN:
+            if spec.kink and not self.kinks and self.distance(spec, ids, params) < self.margin:
                 shape = self.values[ids[0]].shape
                 offsets = Leaf((uneven(shape) + np.arange(int(np.prod(shape))).reshape(shape)) / 37, False)
                 ids[0] = self.emit("add", ids[0], self.add(offsets, offsets.data))
-                if self.distance(spec, ids, params) < MARGIN:
+                if self.distance(spec, ids, params) < self.margin:
                     return False
             value = np.asarray(called(spec.reference, spec, [self.values[i] for i in ids], params))
         except (ValueError, IndexError, TypeError):  # shapes that do not fit
             return False
         peak = np.max(np.abs(value), initial=0)
-        if value.size > ENTRIES or not (self.kinks or peak < 1e6):
+        if value.size > self.entries or not (self.kinks or peak < 1e6):
             return False
         made = self.add(Step(name, tuple(ids), params, c.below(len(spec.spellings))), value)
         if peak > LARGEST and not self.kinks:
@@ -291,22 +301,47 @@ class Builder:
 
 @np.errstate(all="ignore")
 def generate(
-    choices: Choices, max_steps: int = 12, kinks: bool = False, empty: bool = False, names: Sequence[str] | None = None
+    choices: Choices,
+    max_steps: int = 12,
+    kinks: bool = False,
+    empty: bool = False,
+    names: Sequence[str] | None = None,
+    wide: bool = False,
 ) -> Program:
     """Draw a program: leaves whose shapes broadcast, operations on them, one root or two."""
-    c, b = choices, Builder(choices, kinks)
-    names = tuple(OPS) if names is None else names
+    c, b = choices, Builder(choices, kinks, wide)
+    names = (wide_names() if wide else tuple(OPS)) if names is None else names
     if kinks:  # a shape that depends on values, which the references do not know beside NaN
         names = [name for name in names if name != "nonzero"]
-    whole = [c.pick((*SIDES, 0) if empty else SIDES) for _ in range(c.below(4))]
+    whole = wide_shape(c) if wide else [c.pick((*SIDES, 0) if empty else SIDES) for _ in range(c.below(4))]
+    if wide:
+        b.leaf(tuple(whole), tracked=True)
     for i in range(1 + c.below(3)):
         part = whole[c.below(len(whole) + 1) :]
         b.leaf(tuple(1 if c.rarely(3) else n for n in part), tracked=i == 0 or not c.rarely())
     for _ in range(1 + c.below(max_steps)):
-        if not b.attempt(c.pick(names)) and not b.attempt(c.pick(names)):
+        if wide and c.rarely():  # two layers: their gradients are fused with that of what is between them
+            b.attempt("linear"), b.attempt(c.pick(OFTEN)), b.attempt("linear")
+        elif not b.attempt(c.pick(names)) and not b.attempt(c.pick(names)):
             b.emit("tanh", len(b.steps) - 1)
     last = len(b.steps) - 1
     return Program(tuple(b.steps), (last, c.below(last + 1)) if c.rarely() else (last,))
+
+
+def wide_shape(c: Choices) -> list[int]:
+    """One to four sides, most of them wide."""
+    sides = [c.pick(WIDE) for _ in range(1 + c.below(4))]
+    while int(np.prod(sides)) > WIDE_ENTRIES // 4:
+        sides[c.below(len(sides))] = c.pick(WIDE)
+    return sides
+
+
+def wide_names() -> list[str]:
+    """Operations that vector loops are made of, half of them as in a network; no linear algebra, which LAPACK does."""
+    linear_algebra = {"square", "regular", "full rank", "positive definite"}
+    slow = ("kron", "svdvals", "norm_by_singular_values", "quantiles", "convolve")
+    names = [name for name, spec in OPS.items() if name not in slow and not linear_algebra.intersection(spec.domain)]
+    return names + len(names) // len(OFTEN) * list(OFTEN)
 
 
 @st.composite

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import re
 import shutil
@@ -381,6 +382,26 @@ def test_single_numbers_are_weak_beside_arrays() -> None:
     executor = b.check()
     first, *_ = executor.run(b.arguments, [0.5, 4], [])
     np.testing.assert_array_equal(first, np.array([0.5, 1.0], "f4"))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble])
+def test_a_result_that_c_has_no_number_for(dtype: Any) -> None:
+    """An argument that is returned, and a value that is returned twice, are copied: here by NumPy."""
+    w = te.Tensor(np.ones((3, 4), dtype))
+
+    def f(x: Any) -> Any:
+        y = te.exp(x)
+        return x, w, x.T, y, y.detach(), y[::2]
+
+    run = te.jit(f, executor="c")
+    for k in range(4):
+        x = (np.arange(12).reshape(3, 4) / 4 - k).astype(dtype)
+        for found, expected in zip(run(x), f(te.Tensor(x)), strict=True):
+            assert found.dtype == dtype
+            np.testing.assert_array_equal(found.data, expected.data)
+    assert run.executor_name == "c"
+    for found, expected in zip(run.scan(x[None]), f(te.Tensor(x)), strict=True):
+        np.testing.assert_array_equal(found.data[0], expected.data)
 
 
 # ---- a step of the lecture's network -------------------------------------------------------------------------------
@@ -920,6 +941,17 @@ def test_the_gradient_under_two_conditions_that_share_a_part() -> None:
         for a, b in zip(*found, strict=True):
             for expected, result in zip(a, b, strict=True):
                 np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_random_wide_programs(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A few of those that `python -m tests.fuzz_jit --executor c --wide 1` tries by the hundred."""
+    spec = importlib.util.spec_from_file_location("fuzz_jit", Path(__file__).parents[1] / "fuzz_jit.py")
+    assert spec is not None
+    assert spec.loader is not None
+    fuzz = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fuzz)
+    failed = fuzz.main(["--executor", "c", "--wide", "1", "-n", "12", "--seed", "9"])
+    assert not failed, capsys.readouterr().out
 
 
 # ---- the text is for people ------------------------------------------------------------------------------------------

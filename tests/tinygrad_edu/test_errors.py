@@ -155,7 +155,7 @@ def test_a_missing_package_names_the_extra() -> None:
     assert isinstance(error, te.MissingExtraError)
     assert str(error) == (
         "the cost curve needs the package 'matplotlib', which is not installed.  "
-        "Install it with: pip install 'tinygrad_edu[plot]'"
+        "Install the extra 'plot' in the folder of tinygrad_edu: pip install -e '.[plot]'"
     )
 
 

@@ -1892,3 +1892,23 @@ def test_what_is_looked_up_is_not_touched() -> None:
     touchy = Touchy()
     f = jit(lambda x: x + (0 if touchy is None else 1))
     assert [f(float(k)).item() for k in range(4)] == [1, 2, 3, 4]
+
+
+def test_indices_to_be_checked_are_a_tensor() -> None:
+    with pytest.raises(DtypeError, match=r"not array\(\[3, 1\]\): checked_index\(Tensor\(labels\), …\)"):
+        te.checked_index(np.array([3, 1]), lambda a: None)
+
+
+def test_stacked_inputs_of_a_layer_have_the_same_last_bits() -> None:
+    """The rule's product of a stack: one product, recorded or not."""
+    rng = np.random.default_rng(0)
+    net, x = nn.MLP([9, 17, 100], rng=1), rng.standard_normal((32, 2, 9)).astype(np.float32)
+
+    def slope(x: Any) -> Any:
+        net.zero_grad()
+        (net(x) ** 3).sum().backward()
+        return net[0].weight.grad
+
+    plain, f = slope(x).data, jit(slope)
+    warm(f, x)
+    np.testing.assert_array_equal(f(x).data, plain)

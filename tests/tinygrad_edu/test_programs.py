@@ -151,8 +151,8 @@ def test_instructions_that_do_not_depend_on_each_other_may_change_places(program
 @some
 @given(programs(max_steps=6))
 def test_D1_float32_programs_stay_float32(program: Program) -> None:
-    if any(isinstance(s, Step) and (s.name == "astype" or "a" in s.params) for s in program.steps):
-        return  # an array of float64 beside it widens, by NumPy's rules
+    if any(isinstance(s, Step) and (s.name in ("astype", "interp") or "a" in s.params) for s in program.steps):
+        return  # an array of float64 beside it widens, by NumPy's rules; so do the points of interp, a list
     arrays = {i: laid_out(s).astype(np.float32) for i, s in enumerate(program.steps) if isinstance(s, Leaf)}
     with quiet():
         values = eager(program, arrays)

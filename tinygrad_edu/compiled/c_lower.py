@@ -176,7 +176,10 @@ def _keep(it: Lowered, slot: int) -> None:
             axes = [j for j, n in enumerate(v.shape) if n != 1]
             source = reordered(x, v.shape, axes) if isinstance(x, Cell) else x
             own = tuple(v.shape[j] for j in axes)
-            home = it.emit("entries", "copy", (source,), f"{v!r}_kept{k}", own, v.dtype, cast=v.dtype).home
+            if v.dtype.name in NAMES:
+                home = it.emit("entries", "copy", (source,), f"{v!r}_kept{k}", own, v.dtype, cast=v.dtype).home
+            else:  # float16
+                home = _host(it, Instruction(TABLE["identity"], (v,), {}, v, (False,)), [x]).home
             x = Cell(home, v.shape, contiguous(v.shape))
         x.home.slot = slot + k
         it.outputs.append(x)

@@ -21,6 +21,11 @@ def _linear(x: Any, w: Any, b: Any) -> Any:
     return np.dot(x, w.T) + b
 
 
+def _linear_dx(g: Any, z: Any, x: Any, w: Any, b: Any) -> Any:
+    """delta_i w_ij, summed over the neurons; of a stack, in one product."""
+    return g @ w if len(g.shape) <= 2 else reshape(_rows(g) @ w, shape=x.shape)
+
+
 def _linear_dw(g: Any, z: Any, x: Any, w: Any, b: Any) -> Any:
     """BP4, delta_i x_j, summed over the examples."""
     return _rows(g).mT @ _rows(x)
@@ -219,7 +224,7 @@ def _last_two(x: Any) -> tuple[int, int]:
 matmul = Op("matmul", operator.matmul, (lambda g, z, x, y: g @ y.mT,   lambda g, z, x, y: x.mT @ g), "x y")
 
 #           fused: the lecture's weighted input z is one node, in the sweep and in the picture
-linear = Op("linear", _linear,         (lambda g, z, x, w, b: g @ w,   _linear_dw,  lambda g, z, x, w, b: g), "x wᵀ + b")
+linear = Op("linear", _linear,         (_linear_dx, _linear_dw, lambda g, z, x, w, b: g),           "x wᵀ + b")
 
 #               name         z = f(a)            g . dz/da               square matrices
 inv: Op   = Op("inv",       _inv,              (lambda g, z, a: -(z.mT @ g @ z.mT),),                       "a⁻¹")

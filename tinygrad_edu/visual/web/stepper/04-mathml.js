@@ -16,7 +16,7 @@ function mathOf(box) {
     }
     case "sym": {
       const [base, up, down] = parts, b = mml(base.length > 1 && !/^[\p{L}\p{N}_.]+$/u.test(base) ? "mtext" : "mi", {}, base);
-      const u = up && mml("mtext", {}, up), d = down && (/^[0-9,]+$/.test(down) ? mml("mn", {}, down) : mml("mi", {}, down));
+      const u = up && mml("mtext", {}, up), d = down && (/^[0-9,]+$/.test(down) ? mml("mn", {}, down) : mml("mrow", {}, [...down].map((i) => mml(/[\d,]/.test(i) ? "mn" : "mi", {}, i))));
       return u && d ? mml("msubsup", {}, b, d, u) : u ? mml("msup", {}, b, u) : d ? mml("msub", {}, b, d) : b;
     }
     case "prime": return mml("msup", {}, mml("mi", {}, parts[0]), mml("mo", {}, "′"));
