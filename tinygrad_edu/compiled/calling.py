@@ -279,6 +279,7 @@ class Jit:
                     to = recorder.watched if id(a) in read else recorder.program.guards
                     to.append((partial(numbers_of, a), numbers_of(a)))
             self._check_outside(name, [what for q, answer, what in questions if not is_note(q) and q() != answer])
+            recorder.without_doubles()
             guards = recorder.program.guards
             recorder.program.guards = [(q, answer) for q, answer in guards if not is_note(q) or q() == answer]
             tensors = [t for t in leaves(result) if isinstance(t, Tensor)]

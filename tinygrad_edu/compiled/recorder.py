@@ -23,7 +23,7 @@ from ..capture import captures
 from ..errors import JitError
 from ..op import Op
 from ..tensor import Tensor
-from .answers import Itself
+from .answers import Itself, asked
 from .lookup import looked_up
 from .program import Derived, Instruction, Place, Program, Value
 
@@ -259,6 +259,22 @@ class Recorder:
             look: Any = question.args[0] if isinstance(question, partial) else None
             if held is None or not isinstance(answer, Itself) or getattr(_func(look), "__self__", None) is not held:
                 self.guard(question, answer)
+
+    def without_doubles(self) -> None:
+        """Leave out the questions about layers of which guard_object looks at all: they are asked before every run."""
+        inside = {id(vars(x)) for x in self.guarded.values()}
+        self.program.guards = [(q, answer) for q, answer in self.program.guards if not self._is_double(q, inside)]
+
+    def _is_double(self, question: Any, inside: set[int]) -> bool:
+        if not isinstance(question, partial):
+            return False
+        (look, *_), asks = question.args, question.func
+        if asks is not asked or not isinstance(look, partial):
+            return getattr(asks, "__name__", "") == "isdisjoint" and id(look) in inside
+        if look.func is getattr:  # not of attributes that its class has
+            x, name = look.args[:2]
+            return id(x) in self.guarded and (name in vars(x) or name == "training")
+        return id(getattr(look.func, "__self__", None)) in inside
 
     # ---- what optimizers and the like tell -----------------------------------------------------------
 
