@@ -354,5 +354,5 @@ def test_wrong_settings_are_named(tmp_path, settings):
 
 def test_without_pillow_the_error_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(ImportError, match=r"image_folder\(\).*pillow.*tinygrad_edu\[images\]"):
+    with pytest.raises(ImportError, match=r"image_folder\(\).*pillow.*\.\[images\]"):
         image_folder(tmp_path)

@@ -408,7 +408,7 @@ def test_plots_of_a_trained_network_from_end_to_end():
 @pytest.mark.parametrize("name", PLOTS)
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, name):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingExtraError, match=r"tinygrad_edu\[plot\]"):
+    with pytest.raises(MissingExtraError, match=r"\.\[plot\]"):
         PLOTS[name]()
 
 
