@@ -1912,3 +1912,32 @@ def test_stacked_inputs_of_a_layer_have_the_same_last_bits() -> None:
     plain, f = slope(x).data, jit(slope)
     warm(f, x)
     np.testing.assert_array_equal(f(x).data, plain)
+
+
+@pytest.mark.parametrize("kept", [{"k": 2.0}, [[2.0]], {"k": [2.0]}, [{"k": 2.0}], (2.0, [2.0])], ids=repr)
+def test_what_is_inside_of_what_a_layer_holds_may_change(kept: Any) -> None:
+    """guard_object looks at the entries of its lists; of what is deeper inside the look-up has to ask."""
+
+    def inner(x: Any) -> Any:
+        while isinstance(x, (list, tuple, dict)):
+            parts = x.values() if isinstance(x, dict) else x
+            deeper = next((part for part in parts if not isinstance(part, float)), None)
+            if deeper is None:
+                return x
+            x = deeper
+        return x
+
+    class Scales(nn.Module):
+        def __init__(self) -> None:
+            self.kept = copy.deepcopy(kept)
+
+        def forward(self, x: Any) -> Any:
+            found = inner(self.kept)
+            return x * (found["k"] if isinstance(found, dict) else found[0])
+
+    net = Scales()
+    f = jit(lambda x: net(x))
+    warm(f, THREE)
+    place = inner(net.kept)
+    place["k" if isinstance(place, dict) else 0] = 5.0
+    np.testing.assert_array_equal(f(THREE).data, THREE * 5.0)

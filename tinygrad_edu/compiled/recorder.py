@@ -23,7 +23,7 @@ from ..capture import captures
 from ..errors import JitError
 from ..op import Op
 from ..tensor import Tensor
-from .answers import Itself, asked
+from .answers import SIMPLE, Itself, asked
 from .lookup import looked_up
 from .program import Derived, Instruction, Place, Program, Value
 
@@ -263,14 +263,16 @@ class Recorder:
     def without_doubles(self) -> None:
         """Leave out the questions about layers of which guard_object looks at all: they are asked before every run."""
         inside = {id(vars(x)) for x in self.guarded.values()}
-        self.program.guards = [(q, answer) for q, answer in self.program.guards if not self._is_double(q, inside)]
+        self.program.guards = [(q, a) for q, a in self.program.guards if not self._is_double(q, a, inside)]
 
-    def _is_double(self, question: Any, inside: set[int]) -> bool:
+    def _is_double(self, question: Any, answer: Any, inside: set[int]) -> bool:
         if not isinstance(question, partial):
             return False
         (look, *_), asks = question.args, question.func
         if asks is not asked or not isinstance(look, partial):
             return getattr(asks, "__name__", "") == "isdisjoint" and id(look) in inside
+        if not _is_flat(answer):  # of a dict, or a list in a list, guard_object does not look at the inside
+            return False
         if look.func is getattr:  # not of attributes that its class has
             x, name = look.args[:2]
             return id(x) in self.guarded and (name in vars(x) or name == "training")
@@ -354,6 +356,17 @@ def _sharing(z: Any, operands: tuple[Any, ...], arrays: Any) -> tuple[Value, ...
     """The operands whose memory z stands in."""
     pairs = zip(operands, arrays, strict=True)
     return tuple(v for v, a in pairs if isinstance(v, Value) and type(a) is np.ndarray and np.may_share_memory(z, a))
+
+
+def _is_flat(answer: Any) -> bool:
+    """Is it about one thing, or a list of such?"""
+    if isinstance(answer, tuple) and answer[0] is list and len(answer) == 2 and isinstance(answer[1], list):
+        return all(map(_is_one, answer[1]))
+    return _is_one(answer)
+
+
+def _is_one(answer: Any) -> bool:
+    return isinstance(answer, Itself) or (isinstance(answer, tuple) and answer[0] in (*SIMPLE, bool))
 
 
 def _func(look: Any) -> Any:
