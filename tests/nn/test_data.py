@@ -740,7 +740,7 @@ def test_G3_G4_G6_a_bad_mirror_is_given_up_for_the_next(mirror: Mirror, fault: s
         fetched([mirror.url + "1"])
     assert f"{mirror.url}1/{FILE.name}.gz: " in str(caught.value)
     assert words in str(caught.value)
-    assert time.perf_counter() - start < 60  # a Retry-After of an hour is not obeyed
+    assert time.perf_counter() - start < 4  # a Retry-After of an hour is not obeyed
 
 
 def test_a_good_mirror_may_redirect_or_send_the_file_unpacked(mirror: Mirror) -> None:

@@ -513,12 +513,14 @@ SEVERAL = (diverging, checkpoint_of_rank_0)  # more than one rank may say so bef
 @tools
 @pytest.mark.parametrize(("case", "text", "traced"), FAILURES, ids=[f.__name__ for f, _, _ in FAILURES])
 def test_a_rank_that_fails_ends_the_run_with_its_error(case, text, traced, tmp_path):
-    done = mpiexec(4, sys.executable, __file__, tmp_path, case.__name__)  # one that waits for ever fails
+    begun = time.perf_counter()
+    done = mpiexec(4, sys.executable, __file__, tmp_path, case.__name__, timeout=60)  # one that waits for ever fails
     assert done.returncode != 0
     assert text in done.stderr
     assert done.stderr.count("of 4 failed") + done.stderr.count("was interrupted") == 1 or case in SEVERAL
     assert ("Traceback" in done.stderr) == traced
     assert list(tmp_path.glob("*.pickle")) == []
+    assert time.perf_counter() - begun < 50
 
 
 @pytest.mark.parametrize("wait", [0.2, None], ids=["read late", "never read"])

@@ -483,7 +483,7 @@ def test_a_dot_that_hangs_is_stopped_with_its_children(fake_dot, monkeypatch):
     with pytest.warns(UserWarning, match=r"not finished after 0\.3 seconds"):
         assert "cost" in texts(drawing.pipe("svg"))
     assert "image/svg+xml" in drawing._repr_mimebundle_()  # not tried a second time
-    assert time.monotonic() - start < 50
+    assert time.monotonic() - start < 10
 
 
 def test_the_notebook_never_sees_an_exception(no_dot, monkeypatch):
